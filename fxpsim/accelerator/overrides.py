@@ -1,0 +1,51 @@
+"""Changing one value of a loaded accelerator: the `--set KEY=VALUE` of the command line."""
+
+import tomllib
+from typing import Any
+
+from fxpsim.accelerator.loading import validate
+from fxpsim.accelerator.problems import known_keys
+from fxpsim.accelerator.schema import Accelerator
+from fxpsim.errors import UserError
+from fxpsim.registry import unknown
+
+
+def apply_set(accelerator: Accelerator, key: str, value: object) -> Accelerator:
+    """Return a copy of ``accelerator`` with the value at the dotted ``key`` replaced."""
+    where = f"--set {key}={value}"
+    data: dict[str, Any] = accelerator.model_dump(mode="json", exclude_none=True)
+    parts = key.split(".")
+    table: Any = data
+    for depth, part in enumerate(parts):
+        last = depth == len(parts) - 1
+        allowed = _allowed(accelerator, parts[:depth], table)
+        if part not in allowed:
+            raise unknown("key", part, allowed, where=where)
+        if last:
+            table[part] = read_value(value) if isinstance(value, str) else value
+        elif not isinstance(table.get(part), dict):
+            raise UserError(
+                f"{part!r} is a value, not a table", where=where, expected="a key with a value at its end", remedy=""
+            )
+        else:
+            table = table[part]
+    return validate(data, where=where)
+
+
+def read_value(text: str) -> Any:
+    """Return a value written on the command line as TOML reads it; anything else is a string.
+
+    >>> read_value("64"), read_value("true"), read_value("folds")
+    (64, True, 'folds')
+    """
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _allowed(accelerator: Accelerator, path: list[str], table: dict[str, Any]) -> list[str]:
+    if path == ["memory"]:
+        return list(accelerator.memory)
+    location = (*path, accelerator.mac_array.rate.law) if path == ["mac_array", "rate"] else tuple(path)
+    return known_keys(location) or list(table)
