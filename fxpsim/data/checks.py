@@ -9,6 +9,8 @@ def bytes_of(array: np.ndarray, *, where: str) -> np.ndarray:
     """Return ``array`` as uint8; its elements must be finite integers from 0 to 255."""
     if array.dtype == np.uint8:
         return array
+    if array.dtype.kind not in "uif":
+        raise UserError(f"elements are {array.dtype}", where=where, expected="numbers", remedy="check the file")
     refuse_nan(array, where=where)
     outside = (array < 0) | (array > 255) | (array != np.trunc(array))
     if outside.any():
@@ -46,6 +48,13 @@ def labels_of(labels: np.ndarray, *, samples: int, classes: int | None, where: s
         )
     if labels.size == 0:
         raise UserError("there are no samples", where=where, expected="at least one sample", remedy="check the file")
+    if labels.ndim != 1 or labels.dtype.kind not in "uif":
+        raise UserError(
+            f"labels are {labels.dtype}{labels.shape}",
+            where=where,
+            expected="one integer for each sample",
+            remedy="check that this is the file with the labels",
+        )
     refuse_nan(labels, where=where)
     outside = (labels < 0) | (labels != np.trunc(labels)) | (labels >= (classes or 2**31))
     if outside.any():

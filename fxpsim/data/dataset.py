@@ -3,8 +3,11 @@
 import hashlib
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
+
+from fxpsim.data.scaling import integer_scaling
 
 
 class InputKind(StrEnum):
@@ -111,6 +114,17 @@ class Dataset:
     input_frac_bits: int
     class_names: tuple[str, ...] = ()
     source: str = ""
+
+    @classmethod
+    def scaled(cls, *, train: Split, **fields: Any) -> "Dataset":
+        """Return a data set of images or features whose offset and fraction length follow from ``train``."""
+        offset, frac_bits = integer_scaling(train.inputs)
+        return cls(train=train, input_offset=offset, input_frac_bits=frac_bits, **fields)
+
+    @classmethod
+    def of_tokens(cls, **fields: Any) -> "Dataset":
+        """Return a data set of tokens, which have neither offset nor fraction length."""
+        return cls(kind=InputKind.TOKENS, input_offset=np.zeros(0, np.int16), input_frac_bits=0, **fields)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

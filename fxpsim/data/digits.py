@@ -5,12 +5,12 @@ test part; 1797 images with pixels from 0 to 16.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fxpsim.data.dataset import Dataset, InputKind, Split, Task
 from fxpsim.data.registry import datasets
-from fxpsim.data.scaling import integer_scaling
 
 
 @datasets.register("digits")
@@ -25,21 +25,17 @@ def digits(data_dir: Path | None = None) -> Dataset:
     """
     from sklearn.datasets import load_digits
 
-    bunch = load_digits()
+    bunch: Any = load_digits()
     inputs = np.ascontiguousarray(bunch.images[..., np.newaxis]).astype(np.uint8)
     targets = bunch.target.astype(np.int32)
     held_out = every_fifth_of_each_class(targets)
-    train = Split(inputs=inputs[~held_out], targets=targets[~held_out])
-    offset, frac_bits = integer_scaling(train.inputs)
-    return Dataset(
+    return Dataset.scaled(
         name="digits",
-        train=train,
+        train=Split(inputs=inputs[~held_out], targets=targets[~held_out]),
         test=Split(inputs=inputs[held_out], targets=targets[held_out]),
         classes=10,
         kind=InputKind.IMAGE,
         task=Task.CLASSIFICATION,
-        input_offset=offset,
-        input_frac_bits=frac_bits,
         class_names=tuple("0123456789"),
         source="scikit-learn's load_digits (UCI optical digits, test part); every fifth of each class held out",
     )

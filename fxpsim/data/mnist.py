@@ -13,7 +13,6 @@ from fxpsim.data.dataset import Dataset, InputKind, Split, Task
 from fxpsim.data.files import find, require_dir
 from fxpsim.data.idx import read_idx
 from fxpsim.data.registry import datasets
-from fxpsim.data.scaling import integer_scaling
 
 _CLOTHES = (
     "T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
@@ -35,16 +34,13 @@ def fashion_mnist(data_dir: Path | None = None) -> Dataset:
 def _from_idx(name: str, data_dir: Path | None, folders: tuple[str, ...], class_names: tuple[str, ...]) -> Dataset:
     folder = require_dir(name, data_dir)
     train, test = (_split(folder, folders, prefix, len(class_names)) for prefix in ("train", "t10k"))
-    offset, frac_bits = integer_scaling(train.inputs)
-    return Dataset(
+    return Dataset.scaled(
         name=name,
         train=train,
         test=test,
         classes=len(class_names),
         kind=InputKind.IMAGE,
         task=Task.CLASSIFICATION,
-        input_offset=offset,
-        input_frac_bits=frac_bits,
         class_names=class_names,
         source="IDX files",
     )
