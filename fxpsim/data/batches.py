@@ -1,7 +1,7 @@
 """Batches in a deterministic order, made ahead of time by a background thread."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -108,7 +108,7 @@ def _make(split: Split, chosen: np.ndarray, random: np.ndarray | None, steps: tu
     return Batch(inputs, split.targets[chosen])
 
 
-def _ahead(make, todo: range, depth: int) -> Iterator[Batch]:
+def _ahead(make: Callable[[int], Batch], todo: range, depth: int) -> Iterator[Batch]:
     """Yield ``make(i)`` for each i of ``todo``, keeping ``depth`` of them under way in one thread."""
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fxpsim-batches")
     pending: deque[Future[Batch]] = deque()
@@ -127,7 +127,7 @@ def _steps(split: Split, names: Iterable[str]) -> tuple[Augmentation, ...]:
     names = tuple(names)
     for name in names:
         if name not in list(Augmentation):
-            raise unknown("augmentation", name, list(Augmentation), where="augment")
+            raise unknown("augmentation", name, [known.value for known in Augmentation], where="augment")
     if names and (split.inputs.ndim != 4 or split.targets.ndim != 1):
         raise UserError(
             f"augmentation {', '.join(names)} does not fit these samples",

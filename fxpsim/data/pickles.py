@@ -56,6 +56,13 @@ class _Array:
         return array.reshape(shape, order="F" if fortran else "C")
 
 
+def _frombuffer(raw: Any, element: Any, shape: Any, order: str) -> _Array:
+    """Stand-in for the function that protocol 5 stores an array with."""
+    array = _Array()
+    array.state = (1, shape, element, order == "F", bytes(raw))
+    return array
+
+
 class _Callable:
     """What the pickle may call; has no attribute that a pickle could change."""
 
@@ -80,6 +87,8 @@ class _Unpickler(pickle.Unpickler):
         match module_name, global_name:
             case (("numpy.core.multiarray" | "numpy._core.multiarray"), "_reconstruct"):
                 return _Callable(lambda *_: _Array())
+            case (("numpy.core.numeric" | "numpy._core.numeric"), "_frombuffer"):
+                return _Callable(_frombuffer)
             case "numpy", "ndarray":
                 return "numpy.ndarray"  # only ever an argument of _reconstruct
             case "numpy", "dtype":
