@@ -1,0 +1,31 @@
+"""Workload and history tables: schema, reading, writing, and the recorder that a run fills."""
+
+from fxpsim.records.columns import (
+    HISTORY_COLUMNS,
+    PASSES,
+    STREAMS,
+    VECTOR_COLUMNS,
+    WORKLOAD_COLUMNS,
+    Column,
+)
+from fxpsim.records.files import read_table, write_table
+from fxpsim.records.history import as_history, parse_histogram, stream_and_pass
+from fxpsim.records.recorder import HistoryRecorder
+from fxpsim.records.workload import as_vector_workload, as_workload
+
+__all__ = [
+    "HISTORY_COLUMNS",
+    "PASSES",
+    "STREAMS",
+    "VECTOR_COLUMNS",
+    "WORKLOAD_COLUMNS",
+    "Column",
+    "HistoryRecorder",
+    "as_history",
+    "as_vector_workload",
+    "as_workload",
+    "parse_histogram",
+    "read_table",
+    "stream_and_pass",
+    "write_table",
+]

@@ -1,0 +1,76 @@
+"""Tables on disk: CSV or Parquet by suffix, written atomically."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fxpsim.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEXT_COLUMNS = ("layer", "pass", "op", "stream", "bits_histogram")
+
+
+def read_table(path: str | Path) -> "pd.DataFrame":
+    """Read a CSV or Parquet table; the suffix says which. Nothing is validated here.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, empty, not readable as its suffix says, or has another suffix.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    path = Path(path)
+    kind = _kind(path)
+    if not path.is_file():
+        raise UserError(
+            f"no such table: {path.name}", where=str(path), expected="a .csv or .parquet file", remedy="check the path"
+        )
+    try:
+        if kind == "parquet":
+            return pd.read_parquet(path)
+        header = pd.read_csv(path, nrows=0).columns
+        text = {name: str for name in TEXT_COLUMNS if name in header}
+        return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""], low_memory=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError, pa.ArrowException) as error:
+        raise UserError(
+            f"cannot read the table: {error}",
+            where=str(path),
+            expected=f"a {kind.upper()} table with a header",
+            remedy="write the file again, or correct its suffix",
+        ) from error
+
+
+def write_table(frame: "pd.DataFrame", path: str | Path) -> None:
+    """Write a CSV or Parquet table by suffix: a whole new file or, when anything fails, the old one."""
+    path = Path(path)
+    kind = _kind(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix="." + kind)
+    os.close(handle)
+    try:
+        if kind == "parquet":
+            frame.to_parquet(temporary, index=False)
+        else:
+            frame.to_csv(temporary, index=False)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _kind(path: Path) -> str:
+    kind = path.suffix.lower().lstrip(".")
+    if kind not in ("csv", "parquet"):
+        raise UserError(
+            f"unknown table suffix {path.suffix!r}",
+            where=str(path),
+            expected=".csv or .parquet",
+            remedy="name the file with one of these suffixes",
+        )
+    return kind
