@@ -48,8 +48,6 @@ class _Array:
 
     def resolve(self) -> np.ndarray:
         _, shape, element, fortran, raw = self.state
-        if isinstance(raw, str):  # protocol 2 as Python 2 wrote it, read as text
-            raw = raw.encode("latin1")
         array = np.frombuffer(raw, element.resolve())
         if array.size != math.prod(shape):
             raise pickle.UnpicklingError(f"{array.size} elements for an array of shape {shape}")
