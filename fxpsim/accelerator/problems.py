@@ -9,8 +9,11 @@ from fxpsim.errors import UserError
 from fxpsim.registry import unknown
 
 
-def user_error(error: ValidationError, where: str) -> UserError:
-    """Return the first problem of a validation as our error, with the number of the others."""
+def user_error(error: ValidationError, where: str, root: type[BaseModel] = Accelerator) -> UserError:
+    """Return the first problem of a validation as our error, with the number of the others.
+
+    ``root`` is the model of the whole file; it knows the keys that would have been right.
+    """
     problems = error.errors(include_url=False)
     # A misspelt key is reported before the key that it leaves missing: it is the cause.
     problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")
@@ -19,14 +22,14 @@ def user_error(error: ValidationError, where: str) -> UserError:
     key = dotted(location)
     place = f"{where}, key {key}" if key else where
     if first["type"] == "extra_forbidden":
-        return unknown("key", str(location[-1]), known_keys(location[:-1]), where=place)
+        return unknown("key", str(location[-1]), known_keys(location[:-1], root), where=place)
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if first["type"] == "missing":
         return UserError(
             f"missing key {key!r}{more}",
             where=where,
-            expected=_expectation(location),
-            remedy=f"add {str(location[-1])!r}; `fxpsim models show int8_systolic_32x32` is a complete file",
+            expected=_expectation(location, root),
+            remedy=f"add {str(location[-1])!r}; `fxpsim models show NAME` prints a complete file of this kind",
         )
     message = first["msg"].removeprefix("Value error, ")
     shown = f"{key} = {first['input']!r}" if key and not isinstance(first["input"], dict) else message.split("\n")[0]
@@ -47,22 +50,22 @@ def dotted(location: tuple[int | str, ...]) -> str:
     return ".".join(parts)
 
 
-def known_keys(location: tuple[int | str, ...]) -> list[str]:
+def known_keys(location: tuple[int | str, ...], root: type[BaseModel] = Accelerator) -> list[str]:
     """Return the keys that the table at a location may have."""
-    table = _table(location)
+    table = _table(location, root)
     return list(table.model_fields) if table else []
 
 
-def _expectation(location: tuple[int | str, ...]) -> str:
-    table = _table(location[:-1])
+def _expectation(location: tuple[int | str, ...], root: type[BaseModel]) -> str:
+    table = _table(location[:-1], root)
     field = table.model_fields.get(str(location[-1])) if table else None
     if field is not None and field.description:
         return field.description
     return "this key: the file must say it, there is no default"
 
 
-def _table(location: tuple[int | str, ...]) -> type[BaseModel] | None:
-    current: Any = Accelerator
+def _table(location: tuple[int | str, ...], root: type[BaseModel]) -> type[BaseModel] | None:
+    current: Any = root
     for part in location:
         current = _step(current, part)
         if current is None:

@@ -1,0 +1,81 @@
+"""The engine: the units that execute the ops, the precision of the streams, and where in the network we are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from fxpsim.autodiff.protocols import Counter, Precision
+
+
+class Engine:
+    """An interpreter of ops.
+
+    Parameters
+    ----------
+    mac : MacArray or a stand-in
+        Executes matmul and convolutions.
+    vector : VectorUnit
+        Executes everything between them.
+    precision : Precision, optional
+        Quantizers of the streams; None leaves every stream as the vector unit has it.
+    """
+
+    def __init__(self, mac: Any, vector: Any, precision: Precision | None = None) -> None:
+        self.mac, self.vector, self.precision = mac, vector, precision
+        self.counter: Counter | None = None
+        self.layer = ""
+        self.pass_ = "forward"
+        self.training = True
+        self.recording = True
+
+    @contextmanager
+    def at(self, *, layer: str | None = None, pass_: str | None = None) -> Iterator[None]:
+        """Say in which layer and pass the ops inside the block run."""
+        before = self.layer, self.pass_
+        self.layer = before[0] if layer is None else layer
+        self.pass_ = before[1] if pass_ is None else pass_
+        try:
+            yield
+        finally:
+            self.layer, self.pass_ = before
+
+    @contextmanager
+    def inference(self) -> Iterator[None]:
+        """Keep no tape and no records inside the block."""
+        before = self.training, self.recording
+        self.training = self.recording = False
+        try:
+            yield
+        finally:
+            self.training, self.recording = before
+
+    def quantize(self, value: Any, stream: str) -> Any:
+        """Turn a vector value into a MAC operand, by the quantizer of the stream."""
+        precision = self.precision
+        quantizer = precision.quantizer(self.layer, stream) if precision is not None else None
+        if precision is None or quantizer is None:
+            operand, counts = self.vector.operand(value)
+            fmt = None
+        else:
+            exponent = self.vector.leading_exponent(value) if quantizer.needs_range else None
+            fmt = quantizer.format(exponent, nonnegative=value.nonnegative)
+            key = precision.key(self.layer, stream) if quantizer.rounding.is_stochastic else (0, 0)
+            operand, counts = self.vector.cast(value, fmt, quantizer.rounding, key)
+        if precision is not None and self.recording:
+            precision.record(self.layer, stream, fmt, counts)
+        return operand
+
+    def tensor(self, array: np.ndarray, frac_bits: int | None = None) -> Any:
+        """Return a tensor that holds an array (codes with ``frac_bits``, or floats) and needs no gradient."""
+        from fxpsim.autodiff.tensor import Tensor
+
+        return Tensor(self, self.vector.load(array, frac_bits))
+
+    def fraction(self, numerator: int, denominator: int) -> Fraction:
+        """Return an exact constant."""
+        return Fraction(numerator, denominator)

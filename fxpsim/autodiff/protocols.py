@@ -1,0 +1,51 @@
+"""What the tape asks of precision and counting; ``train`` supplies the pieces."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from fxpsim.numerics import FixedFormat, Rounding
+from fxpsim.units import CastCounts
+
+
+class StreamQuantizer(Protocol):
+    """Chooses the format of a tensor of one stream of one layer."""
+
+    rounding: Rounding
+
+    def format(self, leading_exponent: int | None, *, nonnegative: bool) -> FixedFormat:
+        """Return the format for a tensor whose magnitudes are below ``2**leading_exponent`` (None: all zero)."""
+        ...
+
+    @property
+    def needs_range(self) -> bool:
+        """Whether :meth:`format` looks at the leading exponent."""
+        ...
+
+
+class Precision(Protocol):
+    """Says how each stream of each layer is quantized and hears what came of it."""
+
+    def quantizer(self, layer: str, stream: str) -> StreamQuantizer | None:
+        """Return the quantizer of a stream; None leaves it as the vector unit has it."""
+        ...
+
+    def record(self, layer: str, stream: str, fmt: FixedFormat | None, counts: CastCounts) -> None:
+        """Take note of a cast (or of a float stream, ``fmt`` None)."""
+        ...
+
+    def key(self, layer: str, stream: str) -> tuple[int, int]:
+        """Return the random key of a stream in this step."""
+        ...
+
+
+class Counter(Protocol):
+    """Takes the rows of the workload."""
+
+    def mac(self, layer: str, pass_: str, op: str, gemm: tuple[int, int, int], elements: tuple[int, int, int], count: int) -> None:
+        """One row per kind of GEMM: (m, k, n), elements of a, b and the result in memory, how many of them."""
+        ...
+
+    def vector(self, layer: str, pass_: str, op: str, read: int, write: int, operations: int) -> None:
+        """Element-wise work: elements read, written, and operations."""
+        ...

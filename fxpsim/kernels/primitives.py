@@ -1,0 +1,98 @@
+"""The scalar operations of a vector program: the same text is the oracle in plain Python and the body under Numba.
+
+Each function is straight-line (assignments, then one ``return``), so that the generator of
+:mod:`fxpsim.kernels.program` can write it into a loop. Integers are codes; floats are binary32, every operation
+rounded on its own. To add an element-wise operation, add a function here.
+"""
+
+import numpy as np
+
+
+def add(a, b):
+    """Sum."""
+    return a + b
+
+
+def subtract(a, b):
+    """Difference."""
+    return a - b
+
+
+def multiply(a, b):
+    """Product."""
+    return a * b
+
+
+def divide(a, b):
+    """Quotient of two floats."""
+    return a / b
+
+
+def negate(a):
+    """Change the sign."""
+    return -a
+
+
+def maximum(a, b):
+    """Larger of two values; ``b`` where they are equal or ``a`` is no number."""
+    return a if a > b else b
+
+
+def minimum(a, b):
+    """Smaller of two values; ``b`` where they are equal or ``a`` is no number."""
+    return a if a < b else b
+
+
+def clamp(a, low, high):
+    """``a`` brought into ``[low, high]``."""
+    return low if a < low else (high if a > high else a)
+
+
+def outside(a, low, high):
+    """1 where ``a`` is outside ``[low, high]``, else 0."""
+    return (a < low) | (a > high)
+
+
+def greater(a, b):
+    """1 where ``a > b``, else 0."""
+    return a > b
+
+
+def equal(a, b):
+    """1 where ``a == b``, else 0."""
+    return a == b
+
+
+def nonzero(a):
+    """1 where ``a != 0``, else 0."""
+    return a != 0
+
+
+def vanished(a, code):
+    """1 where ``a`` is not zero but its code is, else 0."""
+    return (code == 0) & (a != 0)
+
+
+def select(condition, a, b):
+    """``a`` where the condition is not zero, else ``b``."""
+    return a if condition != 0 else b
+
+
+def shift_left(a, shift):
+    """``a * 2**shift`` for ``shift >= 0``."""
+    return a << shift
+
+
+def to_float(a):
+    """Integer to binary32, rounded to nearest even."""
+    return np.float32(a)
+
+
+def to_int(a):
+    """Integer-valued float to integer."""
+    return np.int64(a)
+
+
+def square_root(a):
+    """Square root, correctly rounded."""
+    return np.sqrt(a)

@@ -1,0 +1,165 @@
+"""Generate the Python source of a vector program's kernel and compile it.
+
+The source is plain Numba Python that a person can read (``fxpsim doctor --kernels`` prints it): a loop over units,
+inside it a loop over elements with one line per scalar operation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fxpsim.kernels import primitives, random, scalar
+from fxpsim.kernels.inlining import inline, is_straight_line
+from fxpsim.kernels.jit import compile_source, kernel
+
+if TYPE_CHECKING:
+    from fxpsim.kernels.program import Program
+
+CASTS = {"i32": "np.int32", "i64": "np.int64", "f32": "np.float32"}
+
+
+def scalar_function(name: str) -> Any:
+    """Return the scalar function that a primitive's name stands for."""
+    for module in (primitives, scalar, random):
+        if hasattr(module, name):
+            return getattr(module, name)
+    raise AssertionError(f"no scalar function {name!r}")
+
+
+def write_source(program: Program) -> Any:
+    """Return the compiled kernel of a program."""
+    source, namespace = program_source(program)
+    return compile_source("vector_program", source, namespace)
+
+
+def program_source(program: Program) -> tuple[str, dict[str, Any]]:
+    """Return the source text of a program's kernel and the names it uses."""
+    body = _Body(program)
+    signature = [
+        "begin, end, shape, integers, floats",
+        *(f"in{i}" for i in range(len(program.inputs))),
+        *(f"out{i}" for i in range(len(program.stores))),
+        *(f"view{i}" for i, (kind, _) in enumerate(program.reductions) if kind == "max_abs"),
+        *(f"slot{i}" for i in range(len(program.reductions))),
+    ]
+    lines = [
+        f"def vector_program({', '.join(signature)}):",
+        "    rows, columns, step = shape[0], shape[1], shape[2]",
+        *("    " + line for line in body.parameter_lines()),
+        "    for unit in range(begin, end):",
+        "        first = unit * step",
+        "        last = min(first + step, rows)",
+        *("        " + line for line in body.reduction_starts()),
+    ]
+    if program.columns:
+        lines += ["        for row in range(first, last):", "            a = row * columns", "            b = a + columns"]
+        depth = 12
+    else:
+        lines += ["        a = first * columns", "        b = last * columns"]
+        depth = 8
+    indent = " " * depth
+    lines += [indent + line for line in body.slices()]
+    lines += [indent + "for i in range(b - a):"]
+    lines += [indent + "    " + line for line in body.elements()]
+    lines += [indent + line for line in body.after_loop()]
+    lines += ["        " + line for line in body.reduction_ends()]
+    return "\n".join(lines) + "\n", body.namespace
+
+
+class _Body:
+    """The lines of one program."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.namespace: dict[str, Any] = {"np": np}
+
+    def parameter_lines(self) -> list[str]:
+        first = len(self.program.inputs)
+        lines, integers, floats = [], 0, 0
+        for i, dtype in enumerate(self.program.parameters):
+            if dtype == "f32":
+                lines.append(f"v{first + i} = floats[{floats}]")
+                floats += 1
+            else:
+                lines.append(f"v{first + i} = {CASTS[dtype]}(integers[{integers}])")
+                integers += 1
+        return lines
+
+    def slices(self) -> list[str]:
+        lines = []
+        for i, (kind, _) in enumerate(self.program.inputs):
+            if kind == "full":
+                lines.append(f"x{i} = in{i}[a:b]")
+            elif kind == "column":
+                lines.append(f"x{i} = in{i}[0:columns]")
+            else:
+                lines.append(f"v{i} = in{i}[row]")
+        lines += [f"y{i} = out{i}[a:b]" for i in range(len(self.program.stores))]
+        for i, (kind, _) in enumerate(self.program.reductions):
+            if kind == "max_abs":
+                lines.append(f"z{i} = view{i}[a:b]")
+            elif kind == "column_sum":
+                lines.append(f"s{i} = slot{i}[unit]")
+        return lines
+
+    def elements(self) -> list[str]:
+        program = self.program
+        lines = []
+        for i, (kind, dtype) in enumerate(program.inputs):
+            if kind != "row":
+                wide = "np.float32" if dtype == "f32" else ("np.int64" if dtype == "i64" else "np.int32")
+                lines.append(f"v{i} = {wide}(x{i}[i])")
+        first = len(program.inputs) + len(program.parameters)
+        for k, (name, operands, dtype) in enumerate(program.instructions):
+            lines += self._instruction(name, [f"v{o}" for o in operands], f"v{first + k}", dtype)
+        lines += [f"y{i}[i] = v{value}" for i, (value, _) in enumerate(program.stores)]
+        for i, (kind, value) in enumerate(program.reductions):
+            if kind == "sum":
+                lines.append(f"r{i} += np.int64(v{value})")
+            elif kind == "range":
+                lines += [f"low{i} = min(low{i}, np.int64(v{value}))", f"high{i} = max(high{i}, np.int64(v{value}))"]
+            elif kind == "column_sum":
+                lines.append(f"s{i}[i] += v{value}")
+        return lines
+
+    def _instruction(self, name: str, arguments: list[str], target: str, dtype: str) -> list[str]:
+        if name == "index":
+            return [f"{target} = np.int64(a + i)"]
+        function = scalar_function(name)
+        if is_straight_line(function):
+            self.namespace |= {k: v for k, v in function.__globals__.items() if k in function.__code__.co_names}
+            return inline(function, arguments, target, CASTS[dtype])
+        self.namespace[name] = kernel(function)
+        return [f"{target} = {CASTS[dtype]}({name}({', '.join(arguments)}))"]
+
+    def reduction_starts(self) -> list[str]:
+        lines = []
+        for i, (kind, _) in enumerate(self.program.reductions):
+            if kind == "sum":
+                lines.append(f"r{i} = np.int64(0)")
+            elif kind == "range":
+                lines += [f"low{i} = np.int64(0)", f"high{i} = np.int64(0)"]
+            elif kind == "max_abs":
+                lines.append(f"m{i} = np.int32(0)")
+        return lines
+
+    def after_loop(self) -> list[str]:
+        # the bits of a non-negative float order like the float: the largest absolute value is an integer maximum
+        lines = []
+        for i, (kind, _) in enumerate(self.program.reductions):
+            if kind == "max_abs":
+                lines += [f"for i in range(z{i}.size):", f"    m{i} = max(m{i}, np.int32(z{i}[i] & 0x7fffffff))"]
+        return lines
+
+    def reduction_ends(self) -> list[str]:
+        lines = []
+        for i, (kind, _) in enumerate(self.program.reductions):
+            if kind == "sum":
+                lines.append(f"slot{i}[unit] = r{i}")
+            elif kind == "range":
+                lines += [f"slot{i}[unit, 0] = low{i}", f"slot{i}[unit, 1] = high{i}"]
+            elif kind == "max_abs":
+                lines.append(f"slot{i}[unit] = m{i}")
+        return lines

@@ -1,0 +1,32 @@
+"""The fully connected layer."""
+
+from __future__ import annotations
+
+from fxpsim.autodiff import Tensor
+from fxpsim.autodiff import ops
+from fxpsim.nn.initializers import he_uniform, zeros
+from fxpsim.nn.module import Module
+from fxpsim.nn.parameter import Initializer, Parameter
+
+
+class Linear(Module):
+    """``y = Q_A(x) Q_W(W) + b``: the product on the MAC array, the bias in the vector unit.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Width of the input and of the output.
+    bias : bool
+        Whether to add a bias.
+    initializer : Initializer
+        Initial value of the weight, of shape (inputs, outputs).
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, bias: bool = True, initializer: Initializer = he_uniform) -> None:
+        self.weight = Parameter((inputs, outputs), initializer)
+        self.bias = Parameter((outputs,), zeros) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, inputs) to (N, outputs)."""
+        product = ops.matmul(ops.cast(x, stream="activation"), ops.cast(self.weight(), stream="weight"))
+        return product if self.bias is None else ops.add(product, self.bias())

@@ -1,0 +1,5 @@
+"""Optimizers by name."""
+
+from fxpsim.registry import Registry
+
+optimizers: Registry[type] = Registry("optimizer")

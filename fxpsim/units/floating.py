@@ -1,0 +1,158 @@
+"""The binary32 vector unit: every operation rounded on its own, reductions in an order that the shape alone fixes."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from fxpsim.errors import UserError
+from fxpsim.kernels import softmax, windows
+from fxpsim.numerics import FixedFormat, Rounding
+from fxpsim.units.graph import Node, apply, evaluate, leaf, parameter
+from fxpsim.units.noise import noise_node
+from fxpsim.units.values import Accumulated, CastCounts, Operand, Value
+
+# a float holds every integer up to here: casts to longer words are clamped as integers
+EXACT_WORD_BITS = 24
+
+
+class FloatUnit:
+    """The vector unit in IEEE 754 binary32."""
+
+    arithmetic = "float32"
+
+    def load(self, array: np.ndarray, frac_bits: int | None) -> Value:
+        """Bring an array into the unit; codes become floats (rounded to nearest even)."""
+        if frac_bits is None:
+            return Value(leaf(np.asarray(array, np.float32)))
+        return self._scaled(apply("to_float", leaf(array), dtype="f32"), frac_bits)
+
+    def from_accumulator(self, sums: Accumulated) -> Value:
+        """Round the sums to binary32."""
+        return self.load(sums.codes, sums.frac_bits)
+
+    def _scaled(self, node: Node, frac_bits: int) -> Value:
+        return Value(apply("multiply", node, parameter(math.ldexp(1.0, -frac_bits), "f32"), dtype="f32"))
+
+    def add(self, a: Value, b: Value) -> Value:
+        """Broadcast sum."""
+        return Value(apply("add", a.node, b.node, dtype="f32"), nonnegative=a.nonnegative and b.nonnegative)
+
+    def subtract(self, a: Value, b: Value) -> Value:
+        """Broadcast difference."""
+        return Value(apply("subtract", a.node, b.node, dtype="f32"))
+
+    def multiply(self, a: Value, b: Value) -> Value:
+        """Broadcast product."""
+        return Value(apply("multiply", a.node, b.node, dtype="f32"), nonnegative=a.nonnegative and b.nonnegative)
+
+    def scale(self, a: Value, factor: Fraction) -> Value:
+        """Multiply by the binary32 nearest to ``factor``."""
+        return Value(
+            apply("multiply", a.node, parameter(float(factor), "f32"), dtype="f32"),
+            nonnegative=a.nonnegative and factor >= 0,
+        )
+
+    def relu(self, a: Value) -> Value:
+        """``max(a, 0)``."""
+        return Value(apply("maximum", a.node, parameter(0.0, "f32"), dtype="f32"), nonnegative=True)
+
+    def gate(self, condition: Value, a: Value) -> Value:
+        """``a`` where ``condition > 0``, else 0."""
+        zero = parameter(0.0, "f32")
+        positive = apply("greater", condition.node, zero, dtype="i32")
+        return Value(apply("select", positive, a.node, zero, dtype="f32"), nonnegative=a.nonnegative)
+
+    def sum_leading(self, a: Value, shape: tuple[int, ...]) -> Value:
+        """Sum over the leading axes."""
+        (total,) = evaluate([], [("column_sum", a.node)])
+        parts = np.asarray(total, np.float32).reshape(-1, math.prod(shape))
+        return Value(leaf(np.add.accumulate(parts, axis=0)[-1].reshape(shape)))  # accumulate pins the order
+
+    def reshape(self, a: Value, shape: tuple[int, ...]) -> Value:
+        """Return the same elements under another shape."""
+        return Value(leaf(self.array(a)).reshaped(shape), nonnegative=a.nonnegative)
+
+    def array(self, a: Value) -> np.ndarray:
+        """Return the elements in memory."""
+        if a.node.array is None:
+            evaluate([(a.node, "f32")])
+        assert a.node.array is not None
+        return a.node.array
+
+    def window_max(self, a: Value, window: windows.Window) -> tuple[Value, np.ndarray]:
+        """Return the largest element of each window."""
+        largest, winners = windows.window_max(self.array(a), window)
+        return Value(leaf(largest), nonnegative=a.nonnegative), winners
+
+    def window_max_gradient(self, g: Value, winners: np.ndarray, window: windows.Window, shape: tuple[int, ...]) -> Value:
+        """Send each gradient back to its window's winner."""
+        return Value(leaf(windows.window_max_gradient(self.array(g), winners, window, shape)))
+
+    def window_sum(self, a: Value, window: windows.Window) -> Value:
+        """Sum of each window, row by row."""
+        return Value(leaf(windows.window_sum(self.array(a), window)), nonnegative=a.nonnegative)
+
+    def window_sum_gradient(self, g: Value, window: windows.Window, shape: tuple[int, ...]) -> Value:
+        """Send each gradient back to every element of its window."""
+        return Value(leaf(windows.window_sum_gradient(self.array(g), window, shape)))
+
+    def softmax_cross_entropy(self, logits: Value, labels: np.ndarray) -> tuple[float, Value, int]:
+        """Return the summed loss (nats), ``softmax - one_hot`` and the number of right rows."""
+        loss, gradient, correct = softmax.cross_entropy_float(self.array(logits), labels)
+        return loss, Value(leaf(gradient)), correct
+
+    def leading_exponent(self, a: Value) -> int | None:
+        """Return the least e such that every ``|a| < 2**e``; None if all elements are zero."""
+        (largest,) = evaluate([(a.node, "f32")], [("max_abs", a.node)])
+        if not np.isfinite(largest):
+            raise UserError(
+                "a tensor holds an infinity or a NaN: the training has diverged",
+                expected="finite values",
+                remedy="lower the learning rate, or clip the gradient",
+            )
+        return math.frexp(float(largest))[1] if largest > 0 else None
+
+    def cast(self, a: Value, fmt: FixedFormat, rounding: Rounding, key: tuple[int, int]) -> tuple[Operand, CastCounts]:
+        """Scale exactly by a power of two, round, saturate, count."""
+        scaled = apply("multiply", a.node, parameter(math.ldexp(1.0, fmt.frac_bits), "f32"), dtype="f32")
+        rounded = apply(f"round_float_{rounding}", scaled, noise_node(rounding, key), dtype="f32")
+        if fmt.word_bits <= EXACT_WORD_BITS:
+            low, high = parameter(float(fmt.min_code), "f32"), parameter(float(fmt.max_code), "f32")
+            code = apply("to_int", apply("clamp", rounded, low, high, dtype="f32"), dtype="i32")
+        else:
+            limit = 2.0**62
+            wide = apply("clamp", rounded, parameter(-limit, "f32"), parameter(limit, "f32"), dtype="f32")
+            low, high = parameter(fmt.min_code, "i64"), parameter(fmt.max_code, "i64")
+            rounded = apply("to_int", wide, dtype="i64")
+            code = apply("clamp", rounded, low, high, dtype="i64")
+        return store_codes(scaled, rounded, code, low, high, fmt)
+
+    def operand(self, a: Value) -> tuple[Operand, CastCounts]:
+        """Return the tensor as a float operand."""
+        (nonzero,) = evaluate([(a.node, "f32")], [("sum", apply("nonzero", a.node, dtype="i32"))])
+        array = self.array(a)
+        return Operand(array, None), CastCounts(array.size, nonzero, 0, 0)
+
+    def read(self, a: Any) -> np.ndarray:
+        """Return the values as float64, for people and tests."""
+        return self.array(a).astype(np.float64)
+
+
+def store_codes(
+    source: Node, rounded: Node, code: Node, low: Node, high: Node, fmt: FixedFormat
+) -> tuple[Operand, CastCounts]:
+    """Run a cast whose last node is ``code`` and count what it did."""
+    storage = next(f"{'i' if fmt.signed else 'u'}{w}" for w in (8, 16, 32, 64) if fmt.word_bits <= w)
+    storage = {"u32": "i64", "u64": "i64"}.get(storage, storage)
+    counts = [
+        ("sum", apply("nonzero", code, dtype="i32")),
+        ("sum", apply("outside", rounded, low, high, dtype="i32")),
+        ("sum", apply("vanished", source, code, dtype="i32")),
+    ]
+    nonzero, saturated, underflow = evaluate([(code, storage)], counts)
+    assert code.array is not None
+    return Operand(code.array, fmt), CastCounts(code.array.size, nonzero, saturated, underflow)

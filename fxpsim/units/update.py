@@ -1,0 +1,212 @@
+"""The update unit: master weights, momentum and the step, in binary32 or in fixed point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+
+from fxpsim.accelerator import Accelerator
+from fxpsim.numerics import FixedFormat, Rounding
+from fxpsim.units.fixed import MAX_SHIFT, constant
+from fxpsim.units.graph import Node, apply, evaluate, leaf, parameter
+from fxpsim.units.noise import noise_node
+from fxpsim.units.values import CastCounts, Value
+
+COEFFICIENT_BITS = 16
+
+
+@dataclass(slots=True)
+class Master:
+    """A trained tensor as the update unit keeps it: the weights and the optimizer's moments.
+
+    Parameters
+    ----------
+    weights : ndarray
+        Codes of ``format``, or binary32.
+    format : FixedFormat, optional
+        How to read the codes; None for binary32.
+    moments : dict of str to ndarray
+        What the optimizer remembers, such as ``momentum``.
+    """
+
+    weights: np.ndarray
+    format: FixedFormat | None
+    moments: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def frac_bits(self) -> int | None:
+        """Fraction length of the codes."""
+        return None if self.format is None else self.format.frac_bits
+
+    def read(self) -> np.ndarray:
+        """Return the weights as float64."""
+        return self.weights.astype(np.float64) if self.format is None else np.ldexp(
+            self.weights.astype(np.float64), -self.format.frac_bits
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SgdStep:
+    """The numbers of one step of stochastic gradient descent, exact.
+
+    ``v <- momentum v + g + weight_decay w``, then ``w <- w - learning_rate v`` (with ``nesterov``:
+    ``w <- w - learning_rate (g + weight_decay w + momentum v)``, v the new one).
+    """
+
+    learning_rate: Fraction
+    momentum: Fraction = Fraction(0)
+    weight_decay: Fraction = Fraction(0)
+    nesterov: bool = False
+
+
+class UpdateUnit(Protocol):
+    """What the optimizers ask of an update unit."""
+
+    def create(self, values: np.ndarray) -> Master:
+        """Bring initial values into the unit's format."""
+        ...
+
+    def sgd(self, master: Master, grad: Value, step: SgdStep, key: tuple[int, int]) -> dict[str, CastCounts]:
+        """Make one step; returns the counts of the streams ``master`` and ``momentum``."""
+        ...
+
+
+def build_update_unit(accelerator: Accelerator) -> UpdateUnit:
+    """Return the update unit that an accelerator's file describes."""
+    unit = accelerator.update_unit
+    if unit.arithmetic == "float32":
+        return FloatUpdate()
+    return FixedUpdate(
+        FixedFormat.parse(unit.master_format), FixedFormat.parse(unit.momentum_format), Rounding(unit.rounding)
+    )
+
+
+class FloatUpdate:
+    """Updates in binary32, every operation rounded on its own."""
+
+    def create(self, values: np.ndarray) -> Master:
+        """Round the initial values to binary32."""
+        return Master(values.astype(np.float32), None)
+
+    def sgd(self, master: Master, grad: Value, step: SgdStep, key: tuple[int, int]) -> dict[str, CastCounts]:
+        """Make one step of stochastic gradient descent."""
+        weights, g = leaf(master.weights), grad.node
+        if step.weight_decay:
+            g = _float("add", g, _float("multiply", weights, _constant(step.weight_decay)))
+        stores: list[tuple[Node, str]] = []
+        direction = g
+        if step.momentum:
+            velocity = master.moments.get("momentum")
+            if velocity is None:
+                velocity = np.zeros_like(master.weights)
+            velocity_node = _float("add", _float("multiply", leaf(velocity), _constant(step.momentum)), g)
+            stores.append((velocity_node, "f32"))
+            direction = velocity_node
+            if step.nesterov:
+                direction = _float("add", g, _float("multiply", velocity_node, _constant(step.momentum)))
+        moved = _float("subtract", weights, _float("multiply", direction, _constant(step.learning_rate)))
+        stores.append((moved, "f32"))
+        evaluate(stores)
+        assert moved.array is not None
+        master.weights = moved.array
+        size = moved.array.size
+        counts = {"master": CastCounts(size, size, 0, 0)}
+        if step.momentum:
+            array = stores[0][0].array
+            assert array is not None
+            master.moments["momentum"] = array
+            counts["momentum"] = CastCounts(size, size, 0, 0)
+        return counts
+
+
+def _float(primitive: str, a: Node, b: Node) -> Node:
+    return apply(primitive, a, b, dtype="f32")
+
+
+def _constant(value: Fraction) -> Node:
+    return parameter(float(value), "f32")
+
+
+class FixedUpdate:
+    """Updates in fixed point: products exact in a 64-bit register, one rounding into each stored word.
+
+    Coefficients (momentum, weight decay, learning rate) are words of ``COEFFICIENT_BITS`` bits and a shift.
+
+    Parameters
+    ----------
+    master_format, momentum_format : FixedFormat
+        Formats of the stored words, at most 32 bits.
+    rounding : Rounding
+        Of both; stochastic rounding draws on the key of the step.
+    """
+
+    def __init__(self, master_format: FixedFormat, momentum_format: FixedFormat, rounding: Rounding) -> None:
+        self.master_format, self.momentum_format, self.rounding = master_format, momentum_format, rounding
+
+    def create(self, values: np.ndarray) -> Master:
+        """Round the initial values to the master format (nearest even, saturating)."""
+        fmt = self.master_format
+        codes = np.rint(np.ldexp(values.astype(np.float64), fmt.frac_bits))
+        return Master(np.clip(codes, fmt.min_code, fmt.max_code).astype(np.int32), fmt)
+
+    def sgd(self, master: Master, grad: Value, step: SgdStep, key: tuple[int, int]) -> dict[str, CastCounts]:
+        """Make one step of stochastic gradient descent."""
+        moment, weight = self.momentum_format, self.master_format
+        weights = leaf(master.weights)
+        assert grad.frac_bits is not None
+        total = _move(grad.node, grad.frac_bits, moment.frac_bits, self.rounding, key)
+        if step.weight_decay:
+            total = _wide("add", total, self._product(weights, weight, step.weight_decay, moment.frac_bits, key))
+        gradient = total
+        if step.momentum:
+            velocity = master.moments.get("momentum")
+            if velocity is None:
+                velocity = np.zeros(master.weights.shape, np.int32)
+            total = _wide("add", self._product(leaf(velocity), moment, step.momentum, moment.frac_bits, key), total)
+        velocity_node, velocity_counts = _store(total, moment)
+        direction = velocity_node
+        if step.momentum and step.nesterov:
+            direction = _wide("add", gradient, self._product(velocity_node, moment, step.momentum, moment.frac_bits, key))
+        delta = self._product(direction, moment, step.learning_rate, weight.frac_bits, (key[1], key[0]))
+        moved, master_counts = _store(_wide("subtract", weights, delta), weight)
+        stores = [(moved, "i32")] + ([(velocity_node, "i32")] if step.momentum else [])
+        results = evaluate(stores, master_counts + velocity_counts)
+        assert moved.array is not None
+        master.weights = moved.array
+        size = moved.array.size
+        counts = {"master": CastCounts(size, results[0], results[1], 0)}
+        if step.momentum:
+            assert velocity_node.array is not None
+            master.moments["momentum"] = velocity_node.array
+            counts["momentum"] = CastCounts(size, results[2], results[3], 0)
+        return counts
+
+    def _product(self, a: Node, fmt: FixedFormat, factor: Fraction, frac_bits: int, key: tuple[int, int]) -> Node:
+        """Return ``a * factor`` with ``frac_bits`` fractional bits."""
+        mantissa, shift = constant(factor, COEFFICIENT_BITS - 1)
+        product = _wide("multiply", a, parameter(mantissa, "i64"))
+        return _move(product, fmt.frac_bits + shift, frac_bits, self.rounding, key)
+
+
+def _wide(primitive: str, a: Node, b: Node) -> Node:
+    return apply(primitive, a, b, dtype="i64")
+
+
+def _move(a: Node, frac_bits: int, wanted: int, rounding: Rounding, key: tuple[int, int]) -> Node:
+    """Move the binary point; bits that fall off are rounded."""
+    shift = frac_bits - wanted
+    if shift > 0:
+        amount = parameter(min(shift, MAX_SHIFT), "i32")
+        return apply(f"round_shift_{rounding}", a, amount, noise_node(rounding, key), dtype="i64")
+    return _wide("shift_left", a, parameter(min(-shift, 30), "i64")) if shift < 0 else a
+
+
+def _store(node: Node, fmt: FixedFormat) -> tuple[Node, list[tuple[str, Node]]]:
+    """Saturate into a word; returns the code and the reductions that count non-zeros and saturations."""
+    low, high = parameter(fmt.min_code, "i64"), parameter(fmt.max_code, "i64")
+    code = apply("clamp", node, low, high, dtype="i64")
+    nonzero = apply("nonzero", code, dtype="i32")
+    return code, [("sum", nonzero), ("sum", apply("outside", node, low, high, dtype="i32"))]

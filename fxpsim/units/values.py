@@ -1,0 +1,84 @@
+"""What the units hand to each other: vector values, MAC operands, accumulators, and the counts of a cast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fxpsim.numerics import FixedFormat
+from fxpsim.units.graph import Node
+
+
+@dataclass(slots=True)
+class Value:
+    """A tensor in the vector unit.
+
+    Parameters
+    ----------
+    node : Node
+        The elements: binary32, or integer codes.
+    frac_bits : int, optional
+        Of codes: the value of an element is ``code * 2**-frac_bits``. None for binary32.
+    bound : int, optional
+        Of codes: no ``|code|`` is larger.
+    nonnegative : bool
+        Whether no element is negative, by construction (after a ReLU, say).
+    """
+
+    node: Node
+    frac_bits: int | None = None
+    bound: int | None = None
+    nonnegative: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the tensor."""
+        return self.node.shape
+
+
+@dataclass(slots=True)
+class Operand:
+    """What a MAC array reads: codes of one fixed-point format, or binary32.
+
+    Parameters
+    ----------
+    codes : ndarray
+        Integer codes, or the float values themselves.
+    format : FixedFormat, optional
+        How to read the codes; None for float.
+    """
+
+    codes: np.ndarray
+    format: FixedFormat | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the tensor."""
+        return self.codes.shape
+
+    @property
+    def bound(self) -> int:
+        """Largest ``|code|`` that the format allows."""
+        assert self.format is not None
+        return max(-self.format.min_code, self.format.max_code)
+
+
+@dataclass(slots=True)
+class Accumulated:
+    """What a MAC array returns: accumulator codes with their largest magnitude, or binary32."""
+
+    codes: np.ndarray
+    frac_bits: int | None
+    max_abs: int = 0
+    overflowed: int = 0
+
+
+@dataclass(slots=True)
+class CastCounts:
+    """What a cast did to a tensor, in elements."""
+
+    elements: int
+    nonzero: int
+    saturated: int
+    underflow: int

@@ -1,0 +1,97 @@
+"""The vector unit as the ops see it: one protocol, an interpreter for each arithmetic.
+
+An op's value rule calls these methods and nothing else, so that one network runs on the fixed-point unit, on the
+binary32 unit, on the binary64 reference of the gradient check, and on shapes alone.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any, Protocol
+
+import numpy as np
+
+from fxpsim.numerics import FixedFormat, Rounding
+from fxpsim.units.values import Accumulated, CastCounts, Operand
+
+
+class VectorUnit(Protocol):
+    """Arithmetic between two visits to the MAC array. ``Any`` stands for the unit's own values."""
+
+    arithmetic: str
+
+    def load(self, array: np.ndarray, frac_bits: int | None) -> Any:
+        """Bring an array in memory (codes, or floats where ``frac_bits`` is None) into the unit."""
+        ...
+
+    def from_accumulator(self, sums: Accumulated) -> Any:
+        """Bring the MAC array's result into the unit's own arithmetic."""
+        ...
+
+    def add(self, a: Any, b: Any) -> Any:
+        """Broadcast sum."""
+        ...
+
+    def subtract(self, a: Any, b: Any) -> Any:
+        """Broadcast difference."""
+        ...
+
+    def multiply(self, a: Any, b: Any) -> Any:
+        """Broadcast product."""
+        ...
+
+    def scale(self, a: Any, factor: Fraction) -> Any:
+        """Multiply by a constant; a power of two is free in fixed point."""
+        ...
+
+    def relu(self, a: Any) -> Any:
+        """``max(a, 0)``."""
+        ...
+
+    def gate(self, condition: Any, a: Any) -> Any:
+        """``a`` where ``condition > 0``, else 0."""
+        ...
+
+    def sum_leading(self, a: Any, shape: tuple[int, ...]) -> Any:
+        """Sum over the leading axes, down to ``shape`` (the trailing axes)."""
+        ...
+
+    def reshape(self, a: Any, shape: tuple[int, ...]) -> Any:
+        """Return the same elements under another shape."""
+        ...
+
+    def window_max(self, a: Any, window: Any) -> tuple[Any, Any]:
+        """Return the largest element of each window, and which one it was."""
+        ...
+
+    def window_max_gradient(self, g: Any, winners: Any, window: Any, shape: tuple[int, ...]) -> Any:
+        """Send each gradient back to its window's winner."""
+        ...
+
+    def window_sum(self, a: Any, window: Any) -> Any:
+        """Sum of each window."""
+        ...
+
+    def window_sum_gradient(self, g: Any, window: Any, shape: tuple[int, ...]) -> Any:
+        """Send each gradient back to every element of its window."""
+        ...
+
+    def softmax_cross_entropy(self, logits: Any, labels: np.ndarray) -> tuple[Any, Any, Any]:
+        """Return the summed loss, ``softmax - one_hot``, and the number of rows whose largest logit is the label's."""
+        ...
+
+    def leading_exponent(self, a: Any) -> int | None:
+        """Return the least e such that every ``|a| < 2**e``; None if all elements are zero."""
+        ...
+
+    def cast(self, a: Any, fmt: FixedFormat, rounding: Rounding, key: tuple[int, int]) -> tuple[Operand, CastCounts]:
+        """Quantize for the MAC array; saturates."""
+        ...
+
+    def operand(self, a: Any) -> tuple[Operand, CastCounts]:
+        """Return the tensor as a float operand, for a stream that is not quantized."""
+        ...
+
+    def read(self, a: Any) -> np.ndarray:
+        """Return the values as float64, for people and tests."""
+        ...
