@@ -1,8 +1,8 @@
 """Changing one value of a loaded accelerator: the `--set KEY=VALUE` of the command line."""
 
-import tomllib
 from typing import Any
 
+from fxpsim import toml
 from fxpsim.accelerator.loading import validate
 from fxpsim.accelerator.problems import known_keys
 from fxpsim.accelerator.schema import Accelerator
@@ -22,7 +22,7 @@ def apply_set(accelerator: Accelerator, key: str, value: object) -> Accelerator:
         if part not in allowed:
             raise unknown("key", part, allowed, where=where)
         if last:
-            table[part] = read_value(value) if isinstance(value, str) else value
+            table[part] = toml.value(value) if isinstance(value, str) else value
         elif not isinstance(table.get(part), dict):
             raise UserError(
                 f"{part!r} is a value, not a table", where=where, expected="a key with a value at its end", remedy=""
@@ -30,18 +30,6 @@ def apply_set(accelerator: Accelerator, key: str, value: object) -> Accelerator:
         else:
             table = table[part]
     return validate(data, where=where)
-
-
-def read_value(text: str) -> Any:
-    """Return a value written on the command line as TOML reads it; anything else is a string.
-
-    >>> read_value("64"), read_value("true"), read_value("folds")
-    (64, True, 'folds')
-    """
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
 
 
 def _allowed(accelerator: Accelerator, path: list[str], table: dict[str, Any]) -> list[str]:
