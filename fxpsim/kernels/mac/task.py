@@ -1,0 +1,101 @@
+"""One operation of the MAC array, ready for any lane: tables, operands and the shape of the result."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fxpsim.errors import UserError
+from fxpsim.kernels.mac import tables
+from fxpsim.kernels.mac.geometry import Convolution, convolution
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """``out[m, n] = sum over k of a * b``, once per group.
+
+    Parameters
+    ----------
+    kind : str
+        ``product``, ``forward``, ``input_grad`` or ``weight_grad``.
+    contraction : Contraction
+        The tables.
+    a : ndarray, (images, height, width, channels)
+        The operand that lies in the frame.
+    b : tuple of ndarray
+        The other operand as a (K, N) view, for each group.
+    shape : tuple of int
+        Shape of the result; its last axis holds the columns of all groups.
+    geometry : Convolution or None
+        The convolution's geometry; None for a matrix product.
+    """
+
+    kind: str
+    contraction: tables.Contraction
+    a: np.ndarray
+    b: tuple[np.ndarray, ...]
+    shape: tuple[int, ...]
+    geometry: Convolution | None = None
+
+    @property
+    def m(self) -> int:
+        """Rows of the result, as a matrix."""
+        return self.contraction.rows.size
+
+    @property
+    def k(self) -> int:
+        """Products per result."""
+        return self.contraction.cols.size
+
+    @property
+    def n(self) -> int:
+        """Columns of one group."""
+        return self.b[0].shape[1]
+
+
+def matmul_task(a: np.ndarray, b: np.ndarray, transpose_a: bool, transpose_b: bool) -> Task:
+    """Prepare a (transposed) matrix product."""
+    if a.ndim != 2 or b.ndim != 2:
+        raise UserError(f"shapes {a.shape} and {b.shape}", where="matmul", expected="two matrices")
+    k, m = a.shape if transpose_a else a.shape[::-1]
+    b = b.T if transpose_b else b
+    if b.shape[0] != k:
+        raise UserError(
+            f"a has {k} columns and b has {b.shape[0]} rows", where="matmul", expected="equal inner dimensions"
+        )
+    contraction = tables.product(m, k, transpose_a)
+    image = np.ascontiguousarray(a).reshape(1, 1, *a.shape)
+    return Task(kind="product", contraction=contraction, a=image, b=(b,), shape=(m, b.shape[1]))
+
+
+def _expect(array: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
+    if array.shape != shape:
+        raise UserError(f"{name} has shape {array.shape}", where="conv2d", expected=str(shape))
+    return np.ascontiguousarray(array)
+
+
+def forward_task(x: np.ndarray, w: np.ndarray, **window: Any) -> Task:
+    """Prepare a convolution."""
+    g = convolution(x.shape, w.shape, **window)
+    flat = np.ascontiguousarray(w).reshape(-1, g.out_channels)
+    b = tuple(np.split(flat, g.groups, axis=1)) if g.groups > 1 else (flat,)
+    x = np.ascontiguousarray(x)
+    return Task(kind="forward", contraction=tables.forward(g), a=x, b=b, shape=g.out_shape, geometry=g)
+
+
+def input_grad_task(e: np.ndarray, w: np.ndarray, input_shape: tuple[int, ...], **window: Any) -> Task:
+    """Prepare the gradient of a convolution with respect to its input."""
+    g = convolution(tuple(input_shape), w.shape, **window)
+    e = _expect(e, g.out_shape, "error")
+    groups = np.split(w, g.groups, axis=3) if g.groups > 1 else [w]
+    b = tuple(part.transpose(0, 1, 3, 2).reshape(-1, g.group_channels) for part in groups)
+    return Task(kind="input_grad", contraction=tables.input_grad(g), a=e, b=b, shape=tuple(input_shape), geometry=g)
+
+
+def weight_grad_task(x: np.ndarray, e: np.ndarray, kernel_shape: tuple[int, ...], **window: Any) -> Task:
+    """Prepare the gradient of a convolution with respect to its kernel."""
+    g = convolution(x.shape, tuple(kernel_shape), **window)
+    flat = _expect(e, g.out_shape, "error").reshape(-1, g.out_channels)
+    b = tuple(np.split(flat, g.groups, axis=1)) if g.groups > 1 else (flat,)
+    x = np.ascontiguousarray(x)
+    return Task(kind="weight_grad", contraction=tables.weight_grad(g), a=x, b=b, shape=tuple(kernel_shape), geometry=g)
