@@ -13,7 +13,7 @@ PACKAGE = Path(fxpsim.__file__).parent
 
 # Halves put one folder above another of the same floor.
 FLOORS = {
-    "errors": 0, "registry": 0, "shipped": 0,
+    "errors": 0, "registry": 0, "shipped": 0, "toml": 0,
     "numerics": 1, "data": 1,
     "kernels": 2, "array": 2.5, "accelerator": 2, "records": 2,
     "units": 3, "quantizers": 3, "policies": 3,
