@@ -28,18 +28,25 @@ class Master:
         Codes of ``format``, or binary32.
     format : FixedFormat, optional
         How to read the codes; None for binary32.
+    moment_format : FixedFormat, optional
+        The same for the moments.
     moments : dict of str to ndarray
         What the optimizer remembers, such as ``momentum``.
     """
 
     weights: np.ndarray
     format: FixedFormat | None
+    moment_format: FixedFormat | None = None
     moments: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def frac_bits(self) -> int | None:
         """Fraction length of the codes."""
         return None if self.format is None else self.format.frac_bits
+
+    def format_of(self, stream: str) -> FixedFormat | None:
+        """Return the format of the weights (``master``) or of a moment."""
+        return self.format if stream == "master" else self.moment_format
 
     def read(self) -> np.ndarray:
         """Return the weights as float64."""
@@ -150,7 +157,7 @@ class FixedUpdate:
         """Round the initial values to the master format (nearest even, saturating)."""
         fmt = self.master_format
         codes = np.rint(np.ldexp(values.astype(np.float64), fmt.frac_bits))
-        return Master(np.clip(codes, fmt.min_code, fmt.max_code).astype(np.int32), fmt)
+        return Master(np.clip(codes, fmt.min_code, fmt.max_code).astype(np.int32), fmt, self.momentum_format)
 
     def sgd(self, master: Master, grad: Value, step: SgdStep, key: tuple[int, int]) -> dict[str, CastCounts]:
         """Make one step of stochastic gradient descent."""

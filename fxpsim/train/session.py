@@ -1,0 +1,246 @@
+"""A session: network, units and optimizer of a run, and what one step does with them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fxpsim.autodiff import Engine, Tensor, ops
+from fxpsim.data import Dataset, Split, batches
+from fxpsim.errors import UserError
+from fxpsim.nn import Module, Parameter
+from fxpsim.numerics import FixedFormat, RandomBits
+from fxpsim.optim import Schedule, optimizers, schedules
+from fxpsim.registry import Registry, unknown
+from fxpsim.train.counter import WorkloadCounter
+from fxpsim.train.network import build_network
+from fxpsim.train.precision import RunPrecision
+from fxpsim.train.recipe import Method, Recipe, ResolvedRecipe
+from fxpsim.units import CastCounts, FixedUnit, FloatUnit, MacArray, Master, UpdateUnit, Value, build_update_unit
+from fxpsim.units.update import FloatUpdate
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step, or one evaluation, saw."""
+
+    loss: float
+    samples: int
+    correct: int
+
+
+class Session:
+    """Everything that a run trains, and the units that execute it.
+
+    Parameters
+    ----------
+    resolved : ResolvedRecipe
+        The recipe and what it names.
+    dataset : Dataset
+        Its data.
+    steps : int
+        Length of the run in steps, for the schedule.
+
+    Examples
+    --------
+    >>> from fxpsim.data import load
+    >>> from fxpsim.train import load_recipe
+    >>> session = Session(load_recipe("lenet5-digits"), load("digits"), steps=10)
+    >>> sum(np.prod(p.shape) for p in session.parameters) > 1000
+    np.True_
+    """
+
+    def __init__(self, resolved: ResolvedRecipe, dataset: Dataset, *, steps: int) -> None:
+        recipe, method = resolved.recipe, resolved.method
+        self.recipe, self.dataset, self.steps = recipe, dataset, steps
+        self.random = RandomBits(seed=recipe.seed)
+        self.network = build_network(resolved.network_file, dataset, recipe.network_options)
+        self.parameters = list(self.network.parameters())
+        self.precision = RunPrecision(method, _weight_layers(self.network), self.random)
+        self.engine, self.update = _units(resolved, method, self.precision)
+        self.optimizer = _from_table(optimizers, recipe.optimizer, "optimizer")
+        self.schedule: Schedule = _from_table(schedules, recipe.schedule, "schedule")
+        self.counter: WorkloadCounter | None = None
+        for parameter in self.parameters:
+            values = parameter.initializer(parameter.shape, self.random.derive("initialize", parameter.path))
+            parameter.master = self.update.create(values)
+
+    # --- one step
+
+    def step(self, index: int, inputs: np.ndarray, targets: np.ndarray) -> StepResult:
+        """Train on one batch: forward, backward, update.
+
+        Parameters
+        ----------
+        index : int
+            Number of the step in the run.
+        inputs, targets : ndarray
+            The batch as the data set stores it.
+        """
+        self.precision.begin_step(index)
+        counting = self.counter is None
+        if counting:
+            self.counter = self.engine.counter = WorkloadCounter()
+        self._bind(requires_grad=True)
+        logits = self.network(self._input(inputs))
+        loss = ops.softmax_cross_entropy(logits, targets)
+        gradients = loss.backward()
+        for parameter in self.parameters:
+            self._update(parameter, gradients[id(parameter.tensor)], index)
+        self._release()
+        self.engine.counter = None
+        return StepResult(float(loss.total) / loss.samples, loss.samples, loss.correct)
+
+    def _input(self, inputs: np.ndarray) -> Tensor:
+        return self.engine.tensor(*self._encoded(inputs))
+
+    def _encoded(self, inputs: np.ndarray) -> tuple[np.ndarray, int]:
+        return self.dataset.encode(inputs), self.dataset.input_frac_bits
+
+    def _bind(self, *, requires_grad: bool) -> None:
+        """Give every parameter its tensor of this step."""
+        for parameter in self.parameters:
+            master = _master(parameter)
+            value = self.engine.vector.load(master.weights, master.frac_bits)
+            parameter.tensor = Tensor(self.engine, value, requires_grad=requires_grad)
+
+    def _release(self) -> None:
+        for parameter in self.parameters:
+            parameter.tensor = None
+
+    def _update(self, parameter: Parameter, gradient: Tensor, index: int) -> None:
+        with self.engine.at(layer=parameter.layer, pass_="update"):
+            weight = parameter.role == "weight"
+            value = self._gradient(parameter, gradient) if weight else gradient.value
+            key = self.random.derive("update", parameter.path, index).key
+            factor = self.schedule(index, self.steps)
+            master = _master(parameter)
+            counts = self.optimizer.step(self.update, master, value, master_factor(factor), key, decay=weight)
+            if weight:
+                for stream, count in counts.items():
+                    self.precision.record(parameter.layer, stream, master.format_of(stream), count)
+            if self.engine.counter is not None:
+                size, moments = master.weights.size, len(master.moments)
+                self.engine.counter.vector(
+                    parameter.layer, "update", self.recipe.optimizer["name"], (2 + moments) * size, (1 + moments) * size, 4 * size
+                )
+
+    def _gradient(self, parameter: Parameter, gradient: Tensor) -> Value:
+        """Pass a weight gradient through its stream."""
+        engine, layer = self.engine, parameter.layer
+        value = gradient.value
+        if self.precision.quantizer(layer, "gradient") is not None:
+            operand = engine.quantize(value, "gradient")
+            return engine.vector.load(operand.codes, operand.format.frac_bits)
+        fixed = value.frac_bits is not None
+        fmt = FixedFormat(word_bits=engine.vector.word_bits, frac_bits=value.frac_bits) if fixed else None
+        self.precision.record(layer, "gradient", fmt, CastCounts(0, 0, 0, 0))
+        return value
+
+    # --- evaluation
+
+    def evaluate(self, split: Split) -> StepResult:
+        """Return mean loss, samples and right answers over a split; nothing is recorded or changed."""
+        loss, samples, correct = 0.0, 0, 0
+        with self.engine.inference():
+            self._bind(requires_grad=False)
+            for inputs, targets in batches(split, batch=self.recipe.evaluation_batch):
+                part = ops.softmax_cross_entropy(self.network(self._input(inputs)), targets)
+                loss, samples, correct = loss + float(part.total), samples + part.samples, correct + part.correct
+            self._release()
+        return StepResult(loss / samples, samples, correct)
+
+    # --- state
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return all trained state as arrays, by name."""
+        found: dict[str, np.ndarray] = {}
+        for parameter in self.parameters:
+            master = _master(parameter)
+            found[parameter.path] = master.weights
+            found |= {f"{parameter.path}/{name}": array for name, array in master.moments.items()}
+        return found
+
+    def load_arrays(self, arrays: dict[str, np.ndarray]) -> None:
+        """Restore what :meth:`arrays` returned."""
+        for parameter in self.parameters:
+            master = _master(parameter)
+            prefix = parameter.path + "/"
+            master.weights = arrays[parameter.path]
+            master.moments = {key.removeprefix(prefix): a for key, a in arrays.items() if key.startswith(prefix)}
+
+    def digest(self) -> str:
+        """Return the SHA-256 (hex) of all trained state: arrays with names and formats, and the policy's state."""
+        digest = hashlib.sha256(json.dumps(self.precision.state, sort_keys=True).encode())
+        for name, array in sorted(self.arrays().items()):
+            digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+    @property
+    def inexact(self) -> str:
+        """Why the run is not bit-exact; empty if it is."""
+        streams = self.precision.float_streams()
+        return f"{', '.join(streams)} {'streams are' if len(streams) > 1 else 'stream is'} float32" if streams else ""
+
+
+def master_factor(factor: Any) -> Any:
+    """Return the schedule's factor on a grid of ``2**-40``, so that no rational grows without bound."""
+    from fractions import Fraction
+
+    return Fraction(round(factor * 2**40), 2**40)
+
+
+def _master(parameter: Parameter) -> Master:
+    assert parameter.master is not None
+    return parameter.master
+
+
+def _weight_layers(network: Module) -> list[str]:
+    """Return the layers whose products run on the MAC array."""
+    return [p.layer for p in network.parameters() if p.role == "weight"]
+
+
+def _units(resolved: ResolvedRecipe, method: Method, precision: RunPrecision) -> tuple[Engine, UpdateUnit]:
+    accelerator = resolved.accelerator
+    if method.arithmetic == "float32":
+        return Engine(MacArray(accelerator), FloatUnit(), precision), FloatUpdate()
+    unit = accelerator.vector_unit
+    if unit.arithmetic == "float32":
+        return Engine(MacArray(accelerator), FloatUnit(), precision), build_update_unit(accelerator)
+    if accelerator.update_unit.arithmetic != "fixed":
+        raise UserError(
+            "the vector unit is fixed point but the update unit is float32",
+            where=f"accelerator {accelerator.name}",
+            expected="update_unit.arithmetic = 'fixed' with a fixed-point vector unit",
+            remedy="change one of the two",
+        )
+    vector = FixedUnit(unit.word_bits, unit.rounding)
+    return Engine(MacArray(accelerator), vector, precision), build_update_unit(accelerator)
+
+
+def _from_table(registry: Registry[Any], table: dict[str, Any], where: str) -> Any:
+    """Make an object of a registry from a table with its name and parameters."""
+    from dataclasses import fields
+
+    parameters = dict(table)
+    name = parameters.pop("name", None)
+    if name is None:
+        raise UserError(f"no {registry.kind} is named", where=where, expected="one of: " + ", ".join(registry), remedy="add name = ...")
+    if name not in list(registry):
+        raise unknown(registry.kind, str(name), registry, where=where)
+    kind = registry[name]
+    known = [field.name for field in fields(kind)]
+    for key in parameters:
+        if key not in known:
+            raise unknown("key", key, ["name", *known], where=where)
+    try:
+        return kind(**parameters)
+    except TypeError as error:
+        raise UserError(str(error), where=where, expected="the keys " + ", ".join(known), remedy="add the missing key") from None
+
+__all__ = ["Recipe", "Session", "StepResult"]
