@@ -61,8 +61,8 @@ def _rotate(b, left):
 
 
 @kernel
-def _mix4(a, b, r0, r1, r2, r3):
-    """Four rounds."""
+def _four_rounds(a, b, turns):
+    r0, r1, r2, r3 = turns
     a = np.uint32(a + b)
     b = np.uint32(_rotate(b, r0) ^ a)
     a = np.uint32(a + b)
@@ -88,9 +88,9 @@ def fill_words(first, key0, key1, out):
     a0 = np.uint32(np.uint32(block & np.uint64(M32)) + k0)
     b0 = np.uint32(np.uint32(block >> np.uint64(32)) + k1)
     for i in range(even.size):
-        a, b = _mix4(np.uint32(a0 + np.uint32(i)), b0, 13, 15, 26, 6)
-        a, b = _mix4(np.uint32(a + k1), np.uint32(b + k2 + np.uint32(1)), 17, 29, 16, 24)
-        a, b = _mix4(np.uint32(a + k2), np.uint32(b + k0 + np.uint32(2)), 13, 15, 26, 6)
+        a, b = _four_rounds(np.uint32(a0 + np.uint32(i)), b0, (13, 15, 26, 6))
+        a, b = _four_rounds(np.uint32(a + k1), np.uint32(b + k2 + np.uint32(1)), (17, 29, 16, 24))
+        a, b = _four_rounds(np.uint32(a + k2), np.uint32(b + k0 + np.uint32(2)), (13, 15, 26, 6))
         a, b = np.uint32(a + k0), np.uint32(b + k1 + np.uint32(3))
         a = np.uint32(a + b)
         even[i] = a

@@ -1,0 +1,154 @@
+"""Choose and run the kernel of a cast."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxpsim.kernels.cast.range import Range, least_code, make_range
+from fxpsim.kernels.cast.sources import COUNTERS, GROUP, float_kernel, integer_kernel
+from fxpsim.kernels.cast.wide import MODES, wide_codes, wide_floats
+from fxpsim.kernels.scalar import MAX_SHIFT
+from fxpsim.kernels.threads import parallel_for
+from fxpsim.numerics import FixedFormat, Flavor, Overflow, Rounding
+
+Array = NDArray[Any]
+MAX_EXACT_WORD = 52  # so that every code, and the last bit of an odd one, is exact in a float64
+MAX_SCALE = 1000
+
+
+class Noise(NamedTuple):
+    """Where a stochastic cast takes its bits: given words, or the stream of a key. ``mask`` says which bits count."""
+
+    words: NDArray[np.uint32] = np.empty(0, np.uint32)
+    key: tuple[int, int] = (0, 0)
+    mask: int = 0xFFFFFFFF
+
+
+class Counts(NamedTuple):
+    """What happened to the elements of a cast."""
+
+    overflowed: int
+    flushed: int
+    inexact: int
+
+
+class Target(NamedTuple):
+    """The format and the modes of a cast."""
+
+    format: FixedFormat
+    rounding: Rounding
+    overflow: Overflow
+    overflow_bits: int = 0
+    flavor: Flavor = Flavor.SYSTEMC
+
+    @property
+    def range(self) -> Range:
+        """The range as the kernels read it."""
+        return make_range(self.format, self.overflow, self.overflow_bits, self.flavor)
+
+    @property
+    def least(self) -> int:
+        """The least code that is not overflow."""
+        return least_code(self.format, self.overflow, self.flavor)
+
+
+def storage_dtype(word_bits: int, signed: bool) -> np.dtype[Any]:
+    """Return the shortest integer dtype that holds a word.
+
+    >>> storage_dtype(9, True), storage_dtype(8, False)
+    (dtype('int16'), dtype('uint8'))
+    """
+    size = next(size for size in (8, 16, 32, 64) if word_bits <= size)
+    return np.dtype(f"{'int' if signed else 'uint'}{size}")
+
+
+def _counts(table: NDArray[np.int64]) -> Counts:
+    overflowed, flushed, inexact, _ = (int(n) for n in table.sum(axis=0))
+    return Counts(overflowed, flushed, inexact)
+
+
+def _units(size: int) -> int:
+    return -(-size // GROUP)
+
+
+def cast_floats(x: NDArray[np.floating[Any]], target: Target, noise: Noise) -> tuple[Array, Counts]:
+    """Cast a flat array of float64, float32 or float16 without NaN.
+
+    Returns
+    -------
+    codes : ndarray
+        In the storage dtype of the format.
+    counts : Counts
+        Exact counters.
+    """
+    fmt = target.format
+    clamps = target.range.rule == 0
+    fast = 0 <= fmt.frac_bits <= MAX_SCALE and fmt.word_bits <= MAX_EXACT_WORD
+    if fast:
+        out = np.empty(x.size, storage_dtype(fmt.word_bits, fmt.signed))
+        counts = np.zeros((_units(x.size), COUNTERS), np.int64)
+        convert = "int64" if out.dtype in (np.uint32, np.int64, np.uint64) else "int32"
+        # beyond 2**52 a float cannot hold every rounded value: only a clamp does not care
+        limit = math.inf if clamps else 2.0**51
+        numbers = (2.0**fmt.frac_bits, float(target.least), float(fmt.max_code), limit)
+        kernel = float_kernel(target.rounding, convert)
+        key = (*noise.key, noise.mask)
+        parallel_for(kernel, len(counts), x, out, noise.words, counts, numbers, target.range, key)
+        if not counts[:, 3].any():
+            return out, _counts(counts)
+    wide = np.empty(x.size, np.uint64)
+    counts = np.zeros((_units(x.size), COUNTERS), np.int64)
+    source = np.ascontiguousarray(x, np.float64)
+    numbers = (fmt.frac_bits, MODES[target.rounding], target.range, (*noise.key, noise.mask))
+    parallel_for(wide_floats, len(counts), source, wide, noise.words, counts, *numbers)
+    return _stored(wide, fmt), _counts(counts)
+
+
+def cast_codes(x: Array, bound: int, shift: int, target: Target, noise: Noise) -> tuple[Array, Counts]:
+    """Cast a flat array of codes of magnitude at most ``bound`` that have ``shift`` more fractional bits."""
+    left, right = max(-shift, 0), max(shift, 0)
+    if not _fits(bound, left, right, target):
+        return _wide_codes(x, np.empty(0, np.int64), shift, target, noise)
+    return _run_integer("cast", (x,), left, right, target, noise)
+
+
+def cast_products(x: Array, y: Array, bound: int, shift: int, target: Target, noise: Noise) -> tuple[Array, Counts]:
+    """Cast the products of two flat arrays of codes, of magnitude at most ``bound``; exact up to 128 bits."""
+    left, right = max(-shift, 0), max(shift, 0)
+    if not _fits(bound, left, right, target):
+        return _wide_codes(x.astype(np.int64), y.astype(np.int64), shift, target, noise)
+    return _run_integer("multiply", (x, y), left, right, target, noise)
+
+
+def _fits(bound: int, left: int, right: int, target: Target) -> bool:
+    word_is_narrow = target.format.word_bits < 64 or target.range.rule == 0
+    return left <= MAX_SHIFT and right <= MAX_SHIFT and (bound << left) < 1 << MAX_SHIFT and word_is_narrow
+
+
+def _run_integer(
+    operation: str, inputs: tuple[Array, ...], left: int, right: int, target: Target, noise: Noise
+) -> tuple[Array, Counts]:
+    fmt = target.format
+    out = np.empty(inputs[0].size, storage_dtype(fmt.word_bits, fmt.signed))
+    counts = np.zeros((_units(out.size), COUNTERS), np.int64)
+    numbers = (left, right, target.least, min(fmt.max_code, (1 << 63) - 1))
+    kernel = integer_kernel(operation, target.rounding)
+    key = (*noise.key, noise.mask)
+    parallel_for(kernel, len(counts), *inputs, out, noise.words, counts, numbers, target.range, key)
+    return out, _counts(counts)
+
+
+def _wide_codes(x: Array, factor: Array, shift: int, target: Target, noise: Noise) -> tuple[Array, Counts]:
+    source = x if x.dtype in (np.int64, np.uint64) else x.astype(np.int64)
+    out = np.empty(x.size, np.uint64)
+    counts = np.zeros((_units(x.size), COUNTERS), np.int64)
+    numbers = (shift, MODES[target.rounding], target.range, (*noise.key, noise.mask))
+    parallel_for(wide_codes, len(counts), source, factor, out, noise.words, counts, *numbers)
+    return _stored(out, target.format), _counts(counts)
+
+
+def _stored(patterns: NDArray[np.uint64], fmt: FixedFormat) -> Array:
+    dtype = storage_dtype(fmt.word_bits, fmt.signed)
+    return patterns.view(np.int64 if fmt.signed else np.uint64).astype(dtype, copy=False)
