@@ -83,6 +83,11 @@ class RunPrecision:
             self.state = state
             self._apply()
 
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up the policy's state of a checkpoint."""
+        self.state = state
+        self._apply()
+
     def quantizer(self, layer: str, stream: str) -> Any:
         """Return the quantizer of a stream; None leaves it as the vector unit has it."""
         found = self._current.get((layer, stream))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -94,7 +95,9 @@ class ResolvedRecipe:
         self.recipe, self.method, self.accelerator, self.network_file = recipe, method, accelerator, network_file
 
 
-def load_recipe(name_or_path: str, *, overrides: list[str] | tuple[str, ...] = ()) -> ResolvedRecipe:
+def load_recipe(
+    name_or_path: str, *, overrides: Sequence[str] = (), data_dir: str | Path | None = None
+) -> ResolvedRecipe:
     """Load a recipe by shipped name or path and everything that it names.
 
     Parameters
@@ -104,6 +107,8 @@ def load_recipe(name_or_path: str, *, overrides: list[str] | tuple[str, ...] = (
     overrides : sequence of str
         ``KEY=VALUE`` with a dotted key of the recipe; keys that begin with ``method.`` or ``accelerator.`` go on into
         those files (``method.streams.weight.word_bits=6``).
+    data_dir : str or Path, optional
+        Directory with the data files.
 
     Raises
     ------
@@ -127,6 +132,8 @@ def load_recipe(name_or_path: str, *, overrides: list[str] | tuple[str, ...] = (
             inner[first].append((rest, value, override))
         else:
             _set(data, key, value, Recipe, f"--set {override}")
+    if data_dir is not None:
+        _set(data, "data.dir", str(Path(data_dir).expanduser().absolute()), Recipe, "--data-dir")
     recipe = validate(Recipe, data, where=str(path))
     method_path = shipped.find("methods", recipe.method, relative_to=folder)
     method_data = toml.read(method_path)

@@ -173,6 +173,14 @@ class Session:
             master.weights = arrays[parameter.path]
             master.moments = {key.removeprefix(prefix): a for key, a in arrays.items() if key.startswith(prefix)}
 
+    def restore(self, state: dict[str, Any]) -> None:
+        """Restore policy, workload and counters from a checkpoint's state."""
+        self.precision.restore(state["policy"])
+        self.engine.mac.overflowed = state["overflowed"]
+        if state["gemms"]:
+            self.counter = WorkloadCounter()
+            self.counter.gemms, self.counter.vectors = state["gemms"], state["vectors"]
+
     def digest(self) -> str:
         """Return the SHA-256 (hex) of all trained state: arrays with names and formats, and the policy's state."""
         digest = hashlib.sha256(json.dumps(self.precision.state, sort_keys=True).encode())
