@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from fxpsim.accelerator.base import Count, Positive, SourcedTable, Table, WordBits
 from fxpsim.accelerator.energy import Energies
 from fxpsim.accelerator.mac_array import MacArray
-from fxpsim.accelerator.memory import Memory, Metadata
+from fxpsim.accelerator.memory import Memory, Metadata, Reuse
 from fxpsim.accelerator.units import UpdateUnit, VectorUnit
 
 
@@ -69,6 +69,11 @@ class Accelerator(SourcedTable):
                 raise ValueError(f"memory names of letters, digits and _, not {name!r}")
         if self.mac_array.rate.law == "fused" and self.mac_array.rate.max_bits != self.mac_array.operand_word_bits:
             raise ValueError("mac_array.operand_word_bits equal to mac_array.rate.max_bits for a fused array")
+        sized = False
+        for name, memory in self.memory.items():
+            if memory.reuse is Reuse.TILED and not sized:
+                raise ValueError(f"a level with size_kib inside memory.{name}: its reuse is tiled")
+            sized = sized or memory.size_kib is not None
         return self
 
     def with_set(self, key: str, value: object) -> "Accelerator":
