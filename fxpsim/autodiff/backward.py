@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fxpsim.autodiff.ops.elementwise import add
 from fxpsim.autodiff.tensor import Tensor
 
 
@@ -39,7 +38,7 @@ def backward(output: Tensor, grad: Tensor) -> dict[int, Tensor]:
                     if part is None or not source.requires_grad:
                         continue
                     known = gradients.get(id(source))
-                    gradients[id(source)] = part if known is None else add(known, part)
+                    gradients[id(source)] = part if known is None else known + part
             tensor.record = None  # the tape is used up: let go of what the op kept
     finally:
         engine.training = was_training
