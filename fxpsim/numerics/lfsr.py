@@ -9,7 +9,18 @@ from fxpsim.errors import UserError
 
 # Taps of maximal-length registers that shift right (bit i stands for the power i + 1 of x).
 # Source: R. W. Ward, T. C. A. Molteno, "Table of Linear Feedback Shift Registers", University of Otago, 2012.
-MAXIMAL_TAPS = {4: 0xC, 5: 0x14, 6: 0x30, 7: 0x60, 8: 0xB8, 10: 0x240, 12: 0xE08, 16: 0xD008, 24: 0xE10000, 32: 0xA3000000}
+MAXIMAL_TAPS = {
+    4: 0xC,
+    5: 0x14,
+    6: 0x30,
+    7: 0x60,
+    8: 0xB8,
+    10: 0x240,
+    12: 0xE08,
+    16: 0xD008,
+    24: 0xE10000,
+    32: 0xA3000000,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +31,8 @@ class LfsrBits:
     ``i`` is rounded in lane ``i mod lanes`` with the register's state after ``i // lanes`` steps.
 
     A register is never zero, so that the mean of its states is above one half by ``2**-(bits + 1)`` of the range:
-    rounding up is more probable than the fraction by up to ``2**-bits``. Successive states overlap in all bits but one and
-    are strongly correlated. Both are properties of the hardware, which this class is for;
+    rounding up is more probable than the fraction by up to ``2**-bits``. Successive states overlap in all bits but
+    one and are strongly correlated. Both are properties of the hardware, which this class is for;
     :class:`~fxpsim.numerics.RandomBits` has neither.
 
     Parameters

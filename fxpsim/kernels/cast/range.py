@@ -63,10 +63,8 @@ def saturate_leading(bits, negative, limits):
     one = np.uint64(1)
     count = np.uint64(limits.leading)
     keep = (one << (np.uint64(limits.word) - count)) - one
-    if limits.leading == 64:
-        lead = ~np.uint64(0)
-    else:
-        lead = (one << count) - one
+    # a shift by 64 places is undefined
+    lead = ~np.uint64(0) if limits.leading == 64 else (one << count) - one
     if limits.signed:
         lead = one << (count - one) if negative else lead >> one
     elif negative and not limits.ap:

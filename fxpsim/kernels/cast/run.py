@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fxpsim.errors import UserError
 from fxpsim.kernels.cast.range import Range, least_code, make_range
 from fxpsim.kernels.cast.sources import COUNTERS, GROUP, float_kernel, integer_kernel
 from fxpsim.kernels.cast.wide import MODES, wide_codes, wide_floats
@@ -74,7 +75,7 @@ def _units(size: int) -> int:
 
 
 def cast_floats(x: NDArray[np.floating[Any]], target: Target, noise: Noise) -> tuple[Array, Counts]:
-    """Cast a flat array of float64, float32 or float16 without NaN.
+    """Cast a flat array of float64 or float32.
 
     Returns
     -------
@@ -82,6 +83,11 @@ def cast_floats(x: NDArray[np.floating[Any]], target: Target, noise: Noise) -> t
         In the storage dtype of the format.
     counts : Counts
         Exact counters.
+
+    Raises
+    ------
+    UserError
+        For NaN, and for infinities unless the overflow mode saturates.
     """
     fmt = target.format
     clamps = target.range.rule == 0
@@ -90,14 +96,15 @@ def cast_floats(x: NDArray[np.floating[Any]], target: Target, noise: Noise) -> t
         out = np.empty(x.size, storage_dtype(fmt.word_bits, fmt.signed))
         counts = np.zeros((_units(x.size), COUNTERS), np.int64)
         convert = "int64" if out.dtype in (np.uint32, np.int64, np.uint64) else "int32"
-        # beyond 2**52 a float cannot hold every rounded value: only a clamp does not care
-        limit = math.inf if clamps else 2.0**51
+        # beyond 2**52 a float cannot hold an odd neighbor: a clamp does not care, its counter of jammed values does
+        limit = math.inf if clamps and target.rounding.keeps_exact else 2.0**51
         numbers = (2.0**fmt.frac_bits, float(target.least), float(fmt.max_code), limit)
         kernel = float_kernel(target.rounding, convert)
         key = (*noise.key, noise.mask)
         parallel_for(kernel, len(counts), x, out, noise.words, counts, numbers, target.range, key)
         if not counts[:, 3].any():
             return out, _counts(counts)
+    _refuse_no_numbers(x, clamps)
     wide = np.empty(x.size, np.uint64)
     counts = np.zeros((_units(x.size), COUNTERS), np.int64)
     source = np.ascontiguousarray(x, np.float64)
@@ -106,34 +113,48 @@ def cast_floats(x: NDArray[np.floating[Any]], target: Target, noise: Noise) -> t
     return _stored(wide, fmt), _counts(counts)
 
 
+def _refuse_no_numbers(x: NDArray[np.floating[Any]], clamps: bool) -> None:
+    bad = np.isnan(x) if clamps else ~np.isfinite(x)
+    if bad.any():
+        position = int(np.flatnonzero(bad)[0])
+        raise UserError(
+            f"{int(bad.sum())} of {x.size} values are {'NaN' if clamps else 'NaN or infinite'}",
+            where=f"flat index {position} of the array to cast",
+            expected="numbers (infinities are clamped by the saturating modes, and have no meaning when wrapped)",
+            remedy="find where they come from, or replace them with numpy.nan_to_num",
+        )
+
+
 def cast_codes(x: Array, bound: int, shift: int, target: Target, noise: Noise) -> tuple[Array, Counts]:
     """Cast a flat array of codes of magnitude at most ``bound`` that have ``shift`` more fractional bits."""
-    left, right = max(-shift, 0), max(shift, 0)
-    if not _fits(bound, left, right, target):
+    if not _fits(bound, shift, target):
         return _wide_codes(x, np.empty(0, np.int64), shift, target, noise)
-    return _run_integer("cast", (x,), left, right, target, noise)
+    return _run_integer("cast", (x,), shift, target, noise)
 
 
-def cast_products(x: Array, y: Array, bound: int, shift: int, target: Target, noise: Noise) -> tuple[Array, Counts]:
+def cast_products(
+    factors: tuple[Array, Array], bound: int, shift: int, target: Target, noise: Noise
+) -> tuple[Array, Counts]:
     """Cast the products of two flat arrays of codes, of magnitude at most ``bound``; exact up to 128 bits."""
-    left, right = max(-shift, 0), max(shift, 0)
-    if not _fits(bound, left, right, target):
+    x, y = factors
+    if not _fits(bound, shift, target):
         return _wide_codes(x.astype(np.int64), y.astype(np.int64), shift, target, noise)
-    return _run_integer("multiply", (x, y), left, right, target, noise)
+    return _run_integer("multiply", (x, y), shift, target, noise)
 
 
-def _fits(bound: int, left: int, right: int, target: Target) -> bool:
+def _fits(bound: int, shift: int, target: Target) -> bool:
+    left, right = max(-shift, 0), max(shift, 0)
     word_is_narrow = target.format.word_bits < 64 or target.range.rule == 0
     return left <= MAX_SHIFT and right <= MAX_SHIFT and (bound << left) < 1 << MAX_SHIFT and word_is_narrow
 
 
 def _run_integer(
-    operation: str, inputs: tuple[Array, ...], left: int, right: int, target: Target, noise: Noise
+    operation: str, inputs: tuple[Array, ...], shift: int, target: Target, noise: Noise
 ) -> tuple[Array, Counts]:
     fmt = target.format
     out = np.empty(inputs[0].size, storage_dtype(fmt.word_bits, fmt.signed))
     counts = np.zeros((_units(out.size), COUNTERS), np.int64)
-    numbers = (left, right, target.least, min(fmt.max_code, (1 << 63) - 1))
+    numbers = (max(-shift, 0), max(shift, 0), target.least, min(fmt.max_code, (1 << 63) - 1))
     kernel = integer_kernel(operation, target.rounding)
     key = (*noise.key, noise.mask)
     parallel_for(kernel, len(counts), *inputs, out, noise.words, counts, numbers, target.range, key)

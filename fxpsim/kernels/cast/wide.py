@@ -4,6 +4,8 @@ A value is a signed 128-bit integer (``high`` int64, ``low`` uint64) times a pow
 modes in one kernel: several times slower than the generated kernels, and used where they do not reach.
 """
 
+# ruff: noqa: PLR0917  (kernels take positional arguments)
+
 import numpy as np
 
 from fxpsim.kernels import random
@@ -105,9 +107,7 @@ def cast_wide(high, low, shift, mode, noise, limits):
             # bits lost on the left make the value huge; what stays is exact modulo 2**128
             places = -shift
             lead_high, lead_low = shift_right(high, low, 127 - min(places, 127))
-            huge = places > 127 or not (
-                (lead_high == 0 and lead_low == U0) or (lead_high == -1 and lead_low == ~U0)
-            )
+            huge = places > 127 or not ((lead_high == 0 and lead_low == U0) or (lead_high == -1 and lead_low == ~U0))
             if places > 127:
                 high, low = np.int64(0), U0
             else:
@@ -131,10 +131,8 @@ def cast_wide(high, low, shift, mode, noise, limits):
         part_high, part_low = shift_left(np.int64(high), low, 128 - shift)
         inexact = back_high != high or back_low != low
         aligned = np.uint64(part_high)
-        if aligned == TOP and part_low == U0:
-            half = 0
-        else:
-            half = 1 if aligned >= TOP else -1
+        tie = aligned == TOP and part_low == U0
+        half = 0 if tie else (1 if aligned >= TOP else -1)
         up = rounds_up(mode, floor_low & U1 != U0, negative, inexact, half, np.int64(aligned >> np.uint64(32)), noise)
         before_high, before_low = floor_high, floor_low
         high, low = floor_high, floor_low
@@ -154,9 +152,9 @@ def cast_wide(high, low, shift, mode, noise, limits):
     if fits:
         return low, False, zero and nonzero, inexact
     if limits.ap:
-        deleted_high, deleted_low = shift_right(before_high, before_low, limits.word)
+        _, deleted_low = shift_right(before_high, before_low, limits.word)
     else:
-        deleted_high, deleted_low = shift_right(high, low, limits.word)
+        _, deleted_low = shift_right(high, low, limits.word)
     code = outside_code(low, sign, deleted_low & U1 != U0, limits)
     return code, True, False, inexact
 
