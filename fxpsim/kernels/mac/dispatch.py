@@ -1,11 +1,97 @@
-"""Which lane executes a task: the fastest one that is proven to give the accumulator's codes."""
+"""Which lane executes a task: the fastest one that is proven to give the accumulator's codes.
+
+Three questions decide.
+
+1. *Can a running sum leave the accumulator's range at all?* No prefix of a sum exceeds the sum of the products'
+   magnitudes, which is at most ``K * a_bound * b_bound`` (from the formats), and at most ``max |a|`` times the
+   largest column sum of ``|b|`` (from the data; packing b measures it). If that fits, or if the accumulator wraps,
+   the exact sum decides alone, in any order.
+2. *Which lane adds exactly?* The narrowest that holds the operands; see :func:`exact_lane`. Where its 32-bit sums
+   could overflow, K is cut into segments that are flushed into 64 bits, and wide operands are split.
+3. *Otherwise* every step (or chunk) visits the overflow logic, in the narrowest lane that adds one step exactly.
+
+Roundings of products, and whatever is too wide for all of this, go through the stepwise kernel.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 
+from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac import stepwise
-from fxpsim.kernels.mac.frames import framed
+from fxpsim.kernels.mac.frames import framed, image_of
+from fxpsim.kernels.mac.micro import DOT8, DOT16, FLOAT32, FLOAT64, Lane, Tile
+from fxpsim.kernels.mac.packing import SEGMENT, Packed, pack
 from fxpsim.kernels.mac.spec import MacResult, MacSpec
+from fxpsim.kernels.mac.tables import grouped
 from fxpsim.kernels.mac.task import Task
+from fxpsim.kernels.mac.tiles import Reading, run_tiles, tile_shape
+from fxpsim.numerics import Overflow
+
+_INT32 = 1 << 31
+_CACHED = 1024  # groups of k per segment: the shared part of b stays in the second-level cache
+_BIAS = 128
+_WRAPS = (Overflow.WRAP, Overflow.WRAP_SIGN_MAGNITUDE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """Largest magnitudes that the operands' formats allow, and whether a sum can be negative."""
+
+    a: int
+    b: int
+    k: int
+    nonnegative: bool
+
+    @property
+    def product(self) -> int:
+        """Largest magnitude of one product."""
+        return self.a * self.b
+
+    @property
+    def total(self) -> int:
+        """Largest magnitude of any sum."""
+        return self.k * self.product
+
+
+def _holds(spec: MacSpec, largest: int, nonnegative: bool) -> bool:
+    """Whether sums up to a magnitude stay in the accumulator's range."""
+    return largest <= spec.max_code and (nonnegative or -largest >= spec.min_code)
+
+
+def _fits(operand: np.ndarray, bound: int, bits: int, signed: bool) -> bool:
+    """Whether the codes fit into a word of an instruction."""
+    if operand.dtype == f"{'int' if signed else 'uint'}{bits}":
+        return True
+    if operand.dtype.kind == "i" and not signed:
+        return False
+    return bound < 1 << (bits - signed)
+
+
+def exact_lane(task: Task, bounds: Bounds) -> Lane | None:
+    """Return the fastest lane that adds the products exactly, with the help of flushes; None if there is none."""
+    a_fits_8 = _fits(task.a, bounds.a, 8, False) or _fits(task.a, bounds.a, 8, True)
+    if cpu().dot and a_fits_8 and _fits(task.b[0], bounds.b, 8, True):
+        return DOT8
+    if _fits(task.a, bounds.a, 16, True) and _fits(task.b[0], bounds.b, 16, True):
+        return DOT16
+    return FLOAT64 if bounds.total < FLOAT64.exact_below else None
+
+
+def clamped_lane(task: Task, spec: MacSpec, bounds: Bounds) -> Lane | None:
+    """Return the fastest lane that brings the sum into range after every step; None if there is none."""
+    limit = max(spec.max_code, -spec.min_code)
+    reach = limit + spec.step * bounds.product
+    whole = spec.step % DOT16.group == 0 and grouped(task.contraction, DOT16.group).is_whole
+    if whole and reach < DOT16.exact_below and exact_lane(task, bounds) in {DOT8, DOT16}:
+        return DOT16
+    # one fused multiply-add of codes rounds only sums that are out of range, and never back into it
+    lone = spec.step == 1 and cpu().fma
+    for lane in (FLOAT32, FLOAT64):
+        operands = max(bounds.a, bounds.b) < lane.exact_below
+        if operands and (limit if lone else reach) < lane.exact_below:
+            return lane
+    return None
 
 
 def contract(task: Task, spec: MacSpec, a_bound: int, b_bound: int) -> MacResult:
@@ -26,13 +112,125 @@ def contract(task: Task, spec: MacSpec, a_bound: int, b_bound: int) -> MacResult
     """
     stepwise.check_widths(spec, task.k, a_bound, b_bound)
     codes = np.empty(task.shape, spec.dtype)
+    if not codes.size or not task.k:
+        codes[...] = 0
+        return MacResult(codes=codes, overflowed=0, max_abs=0)
     out = codes.reshape(-1, codes.shape[-1])
-    overflowed = _stepwise(task, spec, out)
-    max_abs = max(int(codes.max()), -int(codes.min())) if codes.size else 0
-    return MacResult(codes=codes, overflowed=overflowed, max_abs=max_abs)
+    nonnegative = task.a.dtype.kind == "u" and task.b[0].dtype.kind == "u"
+    bounds = Bounds(a=a_bound, b=b_bound, k=task.k, nonnegative=nonnegative)
+    notes = None
+    if not spec.rounds:
+        notes = _exact(task, spec, bounds, out)
+        if notes is None and spec.overflow not in _WRAPS:
+            notes = _clamped(task, spec, bounds, out)
+    if notes is None:
+        notes = _stepwise(task, spec, out)
+    return MacResult(codes=codes, overflowed=notes[0], max_abs=notes[1])
 
 
-def _stepwise(task: Task, spec: MacSpec, out: np.ndarray) -> int:
+def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[int, int] | None:
+    """Take the exact sums, if they decide and a lane has them."""
+    lane = exact_lane(task, bounds)
+    if lane is None:
+        return None
+    contraction = task.for_group(lane.group)
+    grouping = grouped(contraction, lane.group)
+    rows, vectors = tile_shape(task.n, lane.columns(cpu()), cpu().registers)
+    packed = [pack(b, grouping, lane, vectors * lane.columns(cpu())) for b in task.b]
+    largest = bounds.total
+    proven = _holds(spec, largest, bounds.nonnegative)
+    if not proven or largest >= lane.exact_below:
+        a_max = max(int(task.a.max()), -int(task.a.min()))
+        largest = min(largest, a_max * max(p.magnitude for p in packed))
+        proven = _holds(spec, largest, bounds.nonnegative)
+        if not proven and spec.overflow is not Overflow.WRAP:
+            return None
+        bounds = Bounds(a=min(bounds.a, a_max), b=bounds.b, k=bounds.k, nonnegative=bounds.nonnegative)
+    split, segment = _segments(lane, bounds, largest)
+    reading = Reading(flush=segment > 0, split=split, wrap=not proven)
+    bias = _BIAS if lane is DOT8 and not _fits(task.a, bounds.a, 8, False) else 0
+    image = image_of(
+        task.a, contraction.frame, lane.a_type, slack=0 if grouping.is_whole else lane.group, bias=bias, split=split
+    )
+    overflowed, max_abs = 0, 0
+    for group, part in enumerate(packed):
+        notes = run_tiles(
+            Tile(lane=lane, rows=rows, vectors=vectors),
+            reading,
+            contraction,
+            grouping.offsets,
+            image,
+            group * contraction.group_base,
+            part,
+            out,
+            first=group * task.n,
+            columns=task.n,
+            starts=_starts(part, bias, segment) if bias else None,
+            segment=segment or _CACHED,
+            min_code=spec.min_code,
+            mask=(1 << spec.word_bits) - 1 if spec.word_bits < 64 else -1,
+        )
+        overflowed, max_abs = overflowed + notes[0], max(max_abs, notes[1])
+    return overflowed, max_abs
+
+
+def _segments(lane: Lane, bounds: Bounds, largest: int) -> tuple[bool, int]:
+    """Return whether to split a, and after how many groups to flush (0: never), so that no 32-bit sum overflows."""
+    if lane.sum_type != "int32" or largest < _INT32:
+        return False, 0
+    for split in (False, True):
+        product = (255 if split else bounds.a) * bounds.b
+        groups = (_INT32 - 1) // (product * lane.group) // SEGMENT * SEGMENT
+        if groups:
+            return split, min(groups, _CACHED)
+    raise AssertionError("128 groups of two products of 8 and 16 bits fit into 32 bits")
+
+
+def _starts(packed: Packed, bias: int, segment: int) -> np.ndarray:
+    """Return what takes the bias of a away again: minus the bias times the column sums of b, modulo 2^32."""
+    sums = packed.sums
+    if not segment:
+        sums = sums.sum(axis=1, keepdims=True)
+    else:
+        sums = np.add.reduceat(sums, np.arange(0, sums.shape[1], segment // SEGMENT), axis=1)
+    return (-bias * sums).astype(np.int32)
+
+
+def _clamped(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[int, int] | None:
+    """Visit the overflow logic after every step or chunk."""
+    lane = clamped_lane(task, spec, bounds)
+    if lane is None:
+        return None
+    contraction = task.for_group(lane.group)
+    grouping = grouped(contraction, lane.group)
+    rows, vectors = tile_shape(task.n, lane.columns(cpu()), cpu().registers)
+    image = image_of(task.a, contraction.frame, lane.a_type, slack=0)
+    period = max(1, spec.step // lane.group)
+    clamp = "zero" if spec.overflow is Overflow.SATURATE_ZERO else "saturate"
+    overflowed, max_abs = 0, 0
+    for group, b in enumerate(task.b):
+        notes = run_tiles(
+            Tile(lane=lane, rows=rows, vectors=vectors, clamp=clamp),
+            Reading(),
+            contraction,
+            grouping.offsets,
+            image,
+            group * contraction.group_base,
+            pack(b, grouping, lane, vectors * lane.columns(cpu())),
+            out,
+            first=group * task.n,
+            columns=task.n,
+            segment=max(1, _CACHED // period) * period,
+            period=period,
+            low=spec.min_code,
+            high=spec.max_code,
+        )
+        overflowed, max_abs = overflowed + notes[0], max(max_abs, notes[1])
+    return overflowed, max_abs
+
+
+def _stepwise(task: Task, spec: MacSpec, out: np.ndarray) -> tuple[int, int]:
+    """Execute product after product."""
     image = framed(task.a, task.contraction.frame, np.int64, stepwise.EMPTY).reshape(-1)
     overflowed = 0
     for group, b in enumerate(task.b):
@@ -47,4 +245,4 @@ def _stepwise(task: Task, spec: MacSpec, out: np.ndarray) -> int:
             first=first,
             columns=out.shape[1],
         )
-    return overflowed
+    return overflowed, max(int(out.max()), -int(out.min()))

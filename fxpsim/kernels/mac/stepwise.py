@@ -137,7 +137,7 @@ def check_widths(spec: MacSpec, k: int, a_bound: int, b_bound: int) -> None:
         )
 
 
-def accumulate(
+def accumulate(  # noqa: PLR0917
     contraction: Contraction,
     image: np.ndarray,
     base: int,

@@ -32,6 +32,10 @@ class Frame:
     """How the image ``a`` lies in memory: (images, height, width, channels), channels fastest.
 
     The operand's element (y, x) lies at (top + y * step[0], left + x * step[1]); everything else is zero.
+
+    With ``phases`` above 0 the image is planar, for instructions that contract along x: (images, channels, height,
+    phases, columns), where position x lies in phase ``x % phases``, column ``x // phases``; a convolution of stride
+    ``phases`` then reads consecutive columns.
     """
 
     images: int
@@ -41,27 +45,49 @@ class Frame:
     top: int = 0
     left: int = 0
     step: tuple[int, int] = (1, 1)
-
-    def offsets(self, *axes: tuple[np.ndarray | int, int, int, int]) -> Offsets:
-        """Return the flat table of positions: each axis is (indices, row step, column step, channel step)."""
-        total = np.zeros((), np.int64)
-        for indices, *steps in axes:
-            y, x, c = steps
-            distance = (y * self.width + x) * self.channels + c
-            total = np.add.outer(total, np.asarray(indices, np.int64) * distance)
-        return np.ascontiguousarray(total.reshape(-1))
+    phases: int = 0
 
     @property
-    def image_size(self) -> int:
-        """Elements of one image."""
-        return self.height * self.width * self.channels
+    def planar_columns(self) -> int:
+        """Columns of one phase of a planar image."""
+        return -(-self.width // self.phases)
+
+    def strides(self) -> tuple[int, int, int]:
+        """Return the distances of an image, a row and a channel, in elements."""
+        if not self.phases:
+            return self.height * self.width * self.channels, self.width * self.channels, 1
+        row = self.phases * self.planar_columns
+        return self.channels * self.height * row, row, self.height * row
+
+    def across(self, positions: np.ndarray) -> Offsets:
+        """Return the offsets of positions x."""
+        if not self.phases:
+            return positions * self.channels
+        return positions % self.phases * self.planar_columns + positions // self.phases
+
+    @property
+    def size(self) -> int:
+        """Elements of all images."""
+        return self.images * self.strides()[0]
 
     def holds(self, shape: tuple[int, ...]) -> bool:
         """Whether an operand of this shape already lies in memory like the frame."""
-        return shape == (self.images, self.height, self.width, self.channels)
+        return not self.phases and shape == (self.images, self.height, self.width, self.channels)
 
 
-@dataclass(frozen=True, kw_only=True)
+def _table(*axes: Offsets) -> Offsets:
+    """Return all sums of one offset per axis, the last axis fastest."""
+    total = np.zeros((), np.int64)
+    for offsets in axes:
+        total = np.add.outer(total, offsets)
+    return np.ascontiguousarray(total.reshape(-1))
+
+
+def _steps(count: int, step: int) -> np.ndarray:
+    return np.arange(count, dtype=np.int64) * step
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Contraction:
     """The tables of one operation; group g starts at ``g * group_base``."""
 
@@ -71,21 +97,7 @@ class Contraction:
     group_base: int = 0
 
 
-def _forward_axes(g: Convolution, frame: Frame) -> tuple[Offsets, Offsets]:
-    """Return the offsets of the output positions (n, oh, ow) and of the kernel entries (r, s, c)."""
-    positions = np.add.outer(
-        np.arange(g.images, dtype=np.int64) * frame.image_size,
-        frame.offsets((np.arange(g.out_height), g.stride[0], 0, 0), (np.arange(g.out_width), 0, g.stride[1], 0)),
-    ).reshape(-1)
-    entries = frame.offsets(
-        (np.arange(g.kernel_height), g.dilation[0], 0, 0),
-        (np.arange(g.kernel_width), 0, g.dilation[1], 0),
-        (np.arange(g.group_channels), 0, 0, 1),
-    )
-    return positions, entries
-
-
-def _padded_input(g: Convolution) -> Frame:
+def _padded_input(g: Convolution, phases: int = 0) -> Frame:
     (top, bottom), (left, right) = g.padding
     return Frame(
         images=g.images,
@@ -94,6 +106,27 @@ def _padded_input(g: Convolution) -> Frame:
         channels=g.channels,
         top=top,
         left=left,
+        phases=phases,
+    )
+
+
+def _positions(g: Convolution, frame: Frame) -> Offsets:
+    """Return the offsets of the output positions (n, oh, ow)."""
+    image, row, _ = frame.strides()
+    return _table(
+        _steps(g.images, image),
+        _steps(g.out_height, g.stride[0] * row),
+        frame.across(_steps(g.out_width, g.stride[1])),
+    )
+
+
+def _entries(g: Convolution, frame: Frame) -> Offsets:
+    """Return the offsets of the kernel entries (r, s, c)."""
+    _, row, channel = frame.strides()
+    return _table(
+        _steps(g.kernel_height, g.dilation[0] * row),
+        frame.across(_steps(g.kernel_width, g.dilation[1])),
+        _steps(g.group_channels, channel),
     )
 
 
@@ -101,16 +134,16 @@ def _padded_input(g: Convolution) -> Frame:
 def forward(g: Convolution) -> Contraction:
     """Return the tables of the convolution itself."""
     frame = _padded_input(g)
-    positions, entries = _forward_axes(g, frame)
-    return Contraction(frame=frame, rows=positions, cols=entries, group_base=g.group_channels)
+    base = g.group_channels * frame.strides()[2]
+    return Contraction(frame=frame, rows=_positions(g, frame), cols=_entries(g, frame), group_base=base)
 
 
 @lru_cache(maxsize=256)
-def weight_grad(g: Convolution) -> Contraction:
+def weight_grad(g: Convolution, planar: bool = False) -> Contraction:
     """Return the tables of the gradient with respect to the kernel: those of ``forward``, exchanged."""
-    frame = _padded_input(g)
-    positions, entries = _forward_axes(g, frame)
-    return Contraction(frame=frame, rows=entries, cols=positions, group_base=g.group_channels)
+    frame = _padded_input(g, g.stride[1] if planar else 0)
+    base = g.group_channels * frame.strides()[2]
+    return Contraction(frame=frame, rows=_entries(g, frame), cols=_positions(g, frame), group_base=base)
 
 
 @lru_cache(maxsize=256)
@@ -121,13 +154,13 @@ def input_grad(g: Convolution) -> Contraction:
     frame = Frame(
         images=g.images, height=height, width=width, channels=g.out_channels, top=top, left=left, step=g.stride
     )
-    start = ((top + g.padding[0][0]) * width + left + g.padding[1][0]) * frame.channels
-    inside = frame.offsets((np.arange(g.height), 1, 0, 0), (np.arange(g.width), 0, 1, 0))
-    rows = np.add.outer(np.arange(g.images, dtype=np.int64) * frame.image_size + start, inside).reshape(-1)
-    cols = frame.offsets(
-        (np.arange(g.kernel_height), -g.dilation[0], 0, 0),
-        (np.arange(g.kernel_width), 0, -g.dilation[1], 0),
-        (np.arange(g.group_out_channels), 0, 0, 1),
+    image, row, _ = frame.strides()
+    start = (top + g.padding[0][0]) * row + (left + g.padding[1][0]) * frame.channels
+    rows = _table(_steps(g.images, image), _steps(g.height, row), _steps(g.width, frame.channels)) + start
+    cols = _table(
+        _steps(g.kernel_height, -g.dilation[0] * row),
+        _steps(g.kernel_width, -g.dilation[1] * frame.channels),
+        _steps(g.group_out_channels, 1),
     )
     return Contraction(frame=frame, rows=rows, cols=cols, group_base=g.group_out_channels)
 
@@ -146,12 +179,50 @@ def _spread(g: Convolution, axis: int) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=1024)
-def product(m: int, k: int, transposed: bool) -> Contraction:
-    """Return the tables of a matrix product: ``a`` is an image of one row of m pixels with k channels."""
-    frame = Frame(images=1, height=1, width=k if transposed else m, channels=m if transposed else k)
-    row_step, col_step = (1, m) if transposed else (k, 1)
-    return Contraction(
-        frame=frame,
-        rows=np.arange(m, dtype=np.int64) * row_step,
-        cols=np.arange(k, dtype=np.int64) * col_step,
-    )
+def product(m: int, k: int, transposed: bool, planar: bool = False) -> Contraction:
+    """Return the tables of a matrix product: ``a`` is an image of one line of pixels.
+
+    As stored, (M, K), its pixels are m and its channels k; transposed, (K, M), the other way round.
+    """
+    width, channels = (k, m) if transposed else (m, k)
+    frame = Frame(images=1, height=1, width=width, channels=channels, phases=int(planar))
+    pixels, lanes = frame.across(_steps(width, 1)), _steps(channels, frame.strides()[2])
+    rows, cols = (lanes, pixels) if transposed else (pixels, lanes)
+    return Contraction(frame=frame, rows=rows, cols=cols)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grouping:
+    """The k offsets for an instruction that reads ``group`` consecutive elements at once.
+
+    Parameters
+    ----------
+    offsets : ndarray of int64
+        Offset of each group.
+    source : ndarray of int64
+        Index k of each element of the groups; -1 where a run ends within its group. The instruction reads a
+        neighbor there, and b is zero.
+    """
+
+    offsets: np.ndarray
+    source: np.ndarray
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no group is cut short."""
+        return bool(self.source[-1] == self.source.size - 1) if self.source.size else True
+
+
+@lru_cache(maxsize=1024)
+def grouped(contraction: Contraction, group: int) -> Grouping:
+    """Cut the runs of consecutive k offsets into groups."""
+    cols = contraction.cols
+    if group == 1:
+        return Grouping(offsets=cols, source=np.arange(cols.size, dtype=np.int64))
+    ends = np.append(np.flatnonzero(np.diff(cols) != 1) + 1, cols.size)
+    begins = np.append(0, ends[:-1])
+    starts = np.concatenate([np.arange(b, e, group) for b, e in zip(begins, ends, strict=True)])
+    limits = np.repeat(ends, -(-(ends - begins) // group))
+    source = starts[:, None] + np.arange(group)
+    source[source >= limits[:, None]] = -1
+    return Grouping(offsets=np.ascontiguousarray(cols[starts]), source=source.reshape(-1))

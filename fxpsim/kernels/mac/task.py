@@ -28,6 +28,8 @@ class Task:
         Shape of the result; its last axis holds the columns of all groups.
     geometry : Convolution or None
         The convolution's geometry; None for a matrix product.
+    transposed : bool
+        Whether a matrix product finds a stored transposed.
     """
 
     kind: str
@@ -36,6 +38,20 @@ class Task:
     b: tuple[np.ndarray, ...]
     shape: tuple[int, ...]
     geometry: Convolution | None = None
+    transposed: bool = False
+
+    def for_group(self, group: int) -> tables.Contraction:
+        """Return the tables for an instruction that contracts ``group`` consecutive elements of a.
+
+        Where k runs across the image (weight gradients, transposed operands) the image must then be planar.
+        """
+        if group == 1:
+            return self.contraction
+        if self.kind == "weight_grad" and self.geometry is not None:
+            return tables.weight_grad(self.geometry, planar=True)
+        if self.kind == "product" and self.transposed:
+            return tables.product(self.m, self.k, True, planar=True)
+        return self.contraction
 
     @property
     def m(self) -> int:
@@ -65,7 +81,9 @@ def matmul_task(a: np.ndarray, b: np.ndarray, transpose_a: bool, transpose_b: bo
         )
     contraction = tables.product(m, k, transpose_a)
     image = np.ascontiguousarray(a).reshape(1, 1, *a.shape)
-    return Task(kind="product", contraction=contraction, a=image, b=(b,), shape=(m, b.shape[1]))
+    b = np.ascontiguousarray(b)
+    shape = (m, b.shape[1])
+    return Task(kind="product", contraction=contraction, a=image, b=(b,), shape=shape, transposed=transpose_a)
 
 
 def _expect(array: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
@@ -74,11 +92,15 @@ def _expect(array: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
     return np.ascontiguousarray(array)
 
 
+def _groups(matrix: np.ndarray, groups: int) -> tuple[np.ndarray, ...]:
+    return tuple(np.ascontiguousarray(part) for part in np.split(matrix, groups, axis=1))
+
+
 def forward_task(x: np.ndarray, w: np.ndarray, **window: Any) -> Task:
     """Prepare a convolution."""
     g = convolution(x.shape, w.shape, **window)
     flat = np.ascontiguousarray(w).reshape(-1, g.out_channels)
-    b = tuple(np.split(flat, g.groups, axis=1)) if g.groups > 1 else (flat,)
+    b = _groups(flat, g.groups)
     x = np.ascontiguousarray(x)
     return Task(kind="forward", contraction=tables.forward(g), a=x, b=b, shape=g.out_shape, geometry=g)
 
@@ -87,8 +109,8 @@ def input_grad_task(e: np.ndarray, w: np.ndarray, input_shape: tuple[int, ...], 
     """Prepare the gradient of a convolution with respect to its input."""
     g = convolution(tuple(input_shape), w.shape, **window)
     e = _expect(e, g.out_shape, "error")
-    groups = np.split(w, g.groups, axis=3) if g.groups > 1 else [w]
-    b = tuple(part.transpose(0, 1, 3, 2).reshape(-1, g.group_channels) for part in groups)
+    parts = np.split(w, g.groups, axis=3)
+    b = tuple(np.ascontiguousarray(part.transpose(0, 1, 3, 2)).reshape(-1, g.group_channels) for part in parts)
     return Task(kind="input_grad", contraction=tables.input_grad(g), a=e, b=b, shape=tuple(input_shape), geometry=g)
 
 
@@ -96,6 +118,6 @@ def weight_grad_task(x: np.ndarray, e: np.ndarray, kernel_shape: tuple[int, ...]
     """Prepare the gradient of a convolution with respect to its kernel."""
     g = convolution(x.shape, tuple(kernel_shape), **window)
     flat = _expect(e, g.out_shape, "error").reshape(-1, g.out_channels)
-    b = tuple(np.split(flat, g.groups, axis=1)) if g.groups > 1 else (flat,)
+    b = _groups(flat, g.groups)
     x = np.ascontiguousarray(x)
     return Task(kind="weight_grad", contraction=tables.weight_grad(g), a=x, b=b, shape=tuple(kernel_shape), geometry=g)

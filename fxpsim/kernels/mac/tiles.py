@@ -1,0 +1,270 @@
+"""Drive a micro-kernel over all tiles of a result.
+
+A work unit is a panel of columns and a block of row tiles. Its accumulators stay in one small array; K is cut into
+segments so short that the part of b which the block shares stays in the cache::
+
+    for segment of K:  for tile of the block:  micro-kernel
+
+Afterwards the sums are brought together (see ``Reading``), wrapped if the accumulator wraps, and stored.
+"""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from fxpsim.kernels.jit import compile_source
+from fxpsim.kernels.lanes import cpu
+from fxpsim.kernels.mac.micro import Tile, micro_kernel
+from fxpsim.kernels.mac.packing import Packed
+from fxpsim.kernels.mac.tables import Contraction
+from fxpsim.kernels.threads import parallel_for, threads
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How the sums in the registers become codes.
+
+    Parameters
+    ----------
+    flush : bool
+        Add the 32-bit sums to 64-bit sums after each segment, before they can overflow.
+    split : bool
+        The upper half of a tile's rows holds the products of the high parts of a, the lower half those of its low 8
+        bits: a code is ``(high << 8) + low``.
+    wrap : bool
+        Wrap the exact sum into the range and count those that were outside.
+    floats : bool
+        The result is the float sums themselves.
+    """
+
+    flush: bool = False
+    split: bool = False
+    wrap: bool = False
+    floats: bool = False
+
+
+_SOURCE = '''\
+def {name}(begin, end, image, base, rows, cols, b, starts, out, pitch, first, columns, n_rows, block, segment, period,
+           low, high, min_code, mask, notes):
+    """{title}"""
+    width = {width}
+    tile_size = {rows} * width
+    groups = cols.size
+    n_tiles = rows.size // {rows}
+    n_blocks = (n_tiles + block - 1) // block
+    a_at = image.ctypes.data + base * {a_size}
+    store = np.empty(block * tile_size + 16, np.{sum_type})
+    skip = (-store.ctypes.data % 64) // {sum_size}
+    sums = store[skip : skip + block * tile_size]
+    wide = np.zeros({wide_size}, np.int64)
+    for unit in range(begin, end):
+        panel, tile0 = unit // n_blocks, unit % n_blocks * block
+        tiles = min(block, n_tiles - tile0)
+        count = np.int64(0)
+        for i in range(tiles * {rows}):
+            sums[i * width : (i + 1) * width] = starts[panel, 0]
+        for g in range(0, groups, segment):
+            size = min(segment, groups - g)
+            for t in range(tiles):
+                sums_at = sums.ctypes.data + t * tile_size * {sum_size}
+                rows_at = rows.ctypes.data + (tile0 + t) * {rows} * 8
+                cols_at = cols.ctypes.data + g * 8
+                b_at = b.ctypes.data + (panel * groups + g) * width * {b_size}
+                {call}
+            {flush}
+        n_cols = min(width, columns - panel * width)
+        smallest, largest = {zeros}
+        for t in range(tiles):
+            for i in range({out_rows}):
+                m = (tile0 + t) * {out_rows} + i
+                if m >= n_rows:
+                    break
+                at = (t * {rows} + i) * width
+                target = out[m * pitch + first + panel * width : m * pitch + first + panel * width + n_cols]
+                line = {source}[at : at + n_cols]
+                {other}
+                for j in range(target.size):
+                    value = {value}
+                    {wrap}
+                    target[j] = value
+                    {measure}
+        notes[unit, 0] = count
+        notes[unit, 1] = smallest
+        notes[unit, 2] = largest
+'''
+
+_CALL = "count += micro(sums_at, a_at, rows_at, cols_at, b_at, size, period, low, high)"
+
+# The rows that fill up the last tile would be counted too: its rows go one by one.
+_CALL_COUNTED = """whole = (tile0 + t + 1) * {rows} <= n_rows
+                if whole:
+                    count += micro(sums_at, a_at, rows_at, cols_at, b_at, size, period, low, high)
+                for i in range(0 if whole else n_rows - (tile0 + t) * {rows}):
+                    row_at = sums_at + i * width * {sum_size}
+                    count += micro_row(row_at, a_at, rows_at + i * 8, cols_at, b_at, size, period, low, high)"""
+
+_FLUSH = """for i in range(tiles * tile_size):
+                wide[i] = (wide[i] if g else 0) + sums[i]
+            for i in range(tiles * {rows}):
+                sums[i * width : (i + 1) * width] = starts[panel, min(g // segment + 1, starts.shape[1] - 1)]"""
+
+_WRAP = """wrapped = ((value - min_code) & mask) + min_code
+                    count += wrapped != value
+                    value = wrapped"""
+
+
+_MEASURE = """code = np.{out_type}(value)
+                    smallest = code if code < smallest else smallest
+                    largest = code if code > largest else largest"""
+
+
+@lru_cache(maxsize=256)
+def _compiled(tile: Tile, reading: Reading, out_type: str) -> Any:
+    """Return the driver of a tile. The name says everything that its source does not: the micro-kernel's shape."""
+    lane = tile.lane
+    width = tile.vectors * lane.columns(cpu())
+    kinds = [kind for kind in ("flush", "split", "wrap", "floats") if getattr(reading, kind)]
+    clamp = [] if tile.clamp == "none" else [tile.clamp]
+    fused = ["fused"] if tile.fused else []
+    name = "_".join(["mac", lane.name, f"{tile.rows}x{tile.vectors}", *fused, *clamp, *kinds, out_type])
+    value = "line[j]"
+    if reading.split:
+        value = "(np.int64(line[j]) << 8) + other[j]"
+    elif not reading.floats and lane.sum_type != "int32":
+        value = "np.int64(line[j])" if lane.sum_type == "float64" else "np.int32(line[j])"
+    source_name = "wide" if reading.flush else "sums"
+    numbers = {"rows": tile.rows, "sum_size": np.dtype(lane.sum_type).itemsize}
+    source = _SOURCE.format(
+        **numbers,
+        name=name,
+        call=_CALL if tile.clamp == "none" else _CALL_COUNTED.format(**numbers),
+        title=f"Drive {lane.name} tiles of {tile.rows} rows and {tile.vectors} x {cpu().vector_bits} bits.",
+        out_rows=tile.rows // 2 if reading.split else tile.rows,
+        width=width,
+        a_size=np.dtype(lane.a_type).itemsize,
+        b_size=lane.group * np.dtype(lane.b_type).itemsize,
+        sum_type=lane.sum_type,
+        wide_size="block * tile_size" if reading.flush else "1",
+        flush=_FLUSH.format(rows=tile.rows) if reading.flush else "pass",
+        source=source_name,
+        other=f"other = {source_name}[at + {tile.rows // 2} * width : at + {tile.rows // 2} * width + n_cols]"
+        if reading.split
+        else "pass",
+        value=value,
+        wrap=_WRAP if reading.wrap else "pass",
+        zeros="0, 0" if reading.floats else f"np.{out_type}(0), np.{out_type}(0)",
+        measure="pass" if reading.floats else _MEASURE.format(out_type=out_type),
+    )
+    row = replace(tile, rows=1)
+    return compile_source(name, source, {"np": np, "micro": micro_kernel(tile), "micro_row": micro_kernel(row)})
+
+
+@lru_cache(maxsize=256)
+def tile_rows(contraction: Contraction, rows: int, split: bool) -> np.ndarray:
+    """Return the row offsets, tile by tile; the last tile repeats the last row."""
+    table = contraction.rows
+    each = rows // 2 if split else rows
+    missing = -table.size % each
+    table = np.concatenate([table, np.repeat(table[-1:], missing)]).reshape(-1, each)
+    if split:
+        table = np.concatenate([table, table + contraction.frame.size], axis=1)
+    return np.ascontiguousarray(table.reshape(-1))
+
+
+def tile_shape(columns: int, lane_columns: int, registers: int) -> tuple[int, int]:
+    """Return (rows, vectors) of the tile for a result with this many columns.
+
+    Wide tiles use the loads of a better; a panel that is mostly filling wastes more than they gain. The
+    accumulators, one row of b and one element of a must fit into the registers.
+    """
+    if registers < 32:
+        return (6, 1) if columns <= lane_columns else (6, 2)
+    shapes = {1: (8, 1.4), 2: (8, 1.1), 4: (6, 1.0)}  # vectors: rows, time per vector and row
+    needed = -(-columns // lane_columns)
+    vectors = min(shapes, key=lambda v: -(-needed // v) * v * shapes[v][1])
+    return shapes[vectors][0], vectors
+
+
+def run_tiles(  # noqa: PLR0917
+    tile: Tile,
+    reading: Reading,
+    contraction: Contraction,
+    cols: np.ndarray,
+    image: np.ndarray,
+    base: int,
+    packed: Packed,
+    out: np.ndarray,
+    *,
+    first: int,
+    columns: int,
+    starts: np.ndarray | None = None,
+    segment: int,
+    period: int = 1,
+    low: int | float = 0,
+    high: int | float = 0,
+    min_code: int = 0,
+    mask: int = -1,
+) -> tuple[int, int]:
+    """Execute one group and return (overflowed, largest magnitude of the codes).
+
+    Parameters
+    ----------
+    tile, reading : Tile, Reading
+    contraction : Contraction
+    cols : ndarray of int64
+        Offset of each group of k.
+    image : ndarray, flat
+        The operand a in its frame.
+    base : int
+        Where the group begins in ``image``.
+    packed : Packed
+        The operand b.
+    out : ndarray, (M, all columns), contiguous
+    first, columns : int
+        The group's columns in ``out``.
+    starts : ndarray, (panels, 1 or segments, width)
+        What each segment's sums start from.
+    segment : int
+        Groups of k per segment.
+    period : int
+        Groups between two clamps.
+    low, high : number
+        Limits of the clamp.
+    min_code, mask : int
+        Smallest code and bits of a word that wraps.
+    """
+    sum_type = np.dtype(tile.lane.sum_type).type
+    rows = tile_rows(contraction, tile.rows, reading.split)
+    n_tiles = rows.size // tile.rows
+    if starts is None:
+        starts = np.zeros((packed.panels, 1, packed.width), sum_type)
+    # blocks of up to 16 tiles, but enough units for all threads
+    block = max(1, min(16, n_tiles * packed.panels // (4 * threads())))
+    units = packed.panels * -(-n_tiles // block)
+    notes = np.empty((units, 3), np.int64)
+    parallel_for(
+        _compiled(tile, reading, out.dtype.name),
+        units,
+        image,
+        base,
+        rows,
+        cols,
+        packed.data,
+        starts,
+        out.reshape(-1),
+        out.shape[1],
+        first,
+        columns,
+        contraction.rows.size,
+        block,
+        segment,
+        period,
+        sum_type(low),
+        sum_type(high),
+        min_code,
+        mask,
+        notes,
+    )
+    return int(notes[:, 0].sum()), max(-int(notes[:, 1].min()), int(notes[:, 2].max()))
