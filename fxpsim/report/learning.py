@@ -1,0 +1,49 @@
+"""Figures of how the training went: loss, accuracy, mean bits."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fxpsim.report.figures import SERIES, Figure, Line, lines
+from fxpsim.report.rundir import Run
+
+
+def learning_figures(run: Run) -> list[Figure]:
+    """Return loss, accuracy and, where they change, mean word bits over the epochs of a run."""
+    figures = []
+    for key, title in (("loss", "Loss"), ("accuracy", "Accuracy")):
+        series = [
+            _line(run.training, key, label="training batches", color=SERIES[1], faint=True),
+            _line(run.evaluations, f"test_{key}", label="test split"),
+        ]
+        caption = f"{title} of single training batches, and of the whole held-out split."
+        figures.append(_drawn(series, title=title, caption=caption, percent=key == "accuracy"))
+    bits = _line(run.training, "mean_word_bits", label="all streams")
+    if len(set(bits.y)) > 1:
+        figures.append(_drawn([bits], title="Mean word bits", caption="Mean word length of all streams in a step."))
+    return [figure for figure in figures if figure.legend]
+
+
+def comparison_figures(runs: Sequence[Run]) -> list[Figure]:
+    """Return test accuracy and test loss of several runs over the epochs."""
+    figures = []
+    for key, title in (("test_accuracy", "Test accuracy"), ("test_loss", "Test loss")):
+        series = [_line(run.evaluations, key, label=run.name, **series_style(place)) for place, run in enumerate(runs)]
+        caption = f"{title} on the whole held-out split."
+        figures.append(_drawn(series, title=title, caption=caption, percent=key == "test_accuracy"))
+    return [figure for figure in figures if figure.legend]
+
+
+def series_style(place: int) -> dict[str, Any]:
+    """Return color and dash of the series at ``place``: dashed once the colors are used up."""
+    return {"color": SERIES[place % len(SERIES)], "dashed": place >= len(SERIES)}
+
+
+def _line(entries: Sequence[dict[str, Any]], key: str, **style: Any) -> Line:
+    """Return one key over the epochs, of the entries that have it."""
+    known = [entry for entry in entries if key in entry]
+    return Line(x=[entry["epoch"] for entry in known], y=[entry[key] for entry in known], **style)
+
+
+def _drawn(series: Sequence[Line], *, title: str, caption: str, percent: bool = False) -> Figure:
+    shown = [line for line in series if line.x]
+    return lines(shown, title=title, caption=caption, x_label="epoch", percent=percent)

@@ -1,0 +1,73 @@
+"""The page of one run."""
+
+import json
+from collections.abc import Sequence
+
+from fxpsim.report.bits import stream_histories
+from fxpsim.report.costs import Priced, cost_card, price_run
+from fxpsim.report.learning import learning_figures
+from fxpsim.report.numbers import percent, ratio, scaled
+from fxpsim.report.page import render
+from fxpsim.report.rundir import Run
+from fxpsim.report.story import facts, run_story, stream_tile, stream_tile_note
+from fxpsim.report.strips import BitScale, bit_panels
+from fxpsim.report.tables import saturation_table, workload_table
+
+
+def run_page(run: Run, accelerators: Sequence[str]) -> str:
+    """Return the HTML page of one run, priced on the given accelerators."""
+    histories = stream_histories(run.history, run.workload)
+    scale = BitScale.of(histories)
+    priced = [price_run(run, name) for name in accelerators]
+    return render(
+        "run.html.j2",
+        title=run.name,
+        sources=f"run directory {run.name}",
+        story=run_story(run, histories, _gains(priced)),
+        tiles=[
+            {
+                "label": "Test accuracy",
+                "value": percent(run.accuracy, 2),
+                "note": f"training loss {run.summary.get('train_loss', float('nan')):.4f}",
+            },
+            {"label": "Mean word bits", "value": stream_tile(histories), "note": stream_tile_note(histories)},
+            *_cost_tiles(priced),
+        ],
+        facts=facts(run),
+        figures=learning_figures(run),
+        panels=bit_panels(histories, run.steps, scale),
+        legend=scale.legend(),
+        steps=run.steps,
+        saturation=saturation_table(histories, run.steps),
+        priced=[cost_card(entry) for entry in priced],
+        workload=workload_table(run.workload),
+        recipe=(run.path / "recipe.toml").read_text("utf-8"),
+        environment=json.dumps(run.environment, indent=2) if run.environment else "",
+        digest=run.summary.get("digest", "unknown"),
+    )
+
+
+def _cost_tiles(priced: Sequence[Priced]) -> list[dict[str, str]]:
+    if not priced:
+        return []
+    first, gain = priced[0], priced[0].against("float32")
+    time, energy = scaled(first.time_s, "s"), scaled(first.energy_j, "J")
+    return [
+        {"label": "Speed-up over float32", "value": ratio(gain.speedup), "note": f"{time} for the training"},
+        {"label": "Energy, of float32", "value": percent(gain.energy_ratio), "note": f"{energy} for the training"},
+        {
+            "label": "Weights, of float32",
+            "value": percent(gain.model_size_ratio),
+            "note": f"{scaled(first.result.totals['model_bits'] / 8, 'B')} at the end",
+        },
+    ]
+
+
+def _gains(priced: Sequence[Priced]) -> str:
+    if not priced:
+        return ""
+    first, gain = priced[0], priced[0].against("float32")
+    return (
+        f"On {first.accelerator.name} the cost model predicts {ratio(gain.speedup)} the speed of float32 training "
+        f"at {percent(gain.energy_ratio, 0)} of its energy."
+    )

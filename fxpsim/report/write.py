@@ -1,0 +1,54 @@
+"""The one function that makes a report."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fxpsim.errors import UserError
+from fxpsim.report.compare import comparison_page
+from fxpsim.report.page import write_page
+from fxpsim.report.rundir import Run, read_run
+from fxpsim.report.single import run_page
+
+
+def write_report(
+    run_dirs: Sequence[str | Path], out: str | Path | None = None, *, accelerators: Sequence[str] | None = None
+) -> Path:
+    """Write the report of one run, or the comparison of several.
+
+    Parameters
+    ----------
+    run_dirs : sequence of str or Path
+        Directories of finished runs.
+    out : str or Path, optional
+        The HTML file; for one run its ``report.html`` where not given.
+    accelerators : sequence of str, optional
+        Names or paths of the accelerators to price on; those of the first run's recipe where not given.
+
+    Returns
+    -------
+    Path
+        The file that was written. It needs no other file and no network.
+
+    Raises
+    ------
+    UserError
+        If a run directory is missing or damaged, an accelerator is unknown, or no runs are given.
+    """
+    if not run_dirs or (len(run_dirs) > 1 and out is None):
+        raise UserError(
+            "no runs are given" if not run_dirs else "no file is given for the comparison",
+            where="write_report",
+            expected="at least one run directory, and for several a file to write",
+            remedy="give both",
+        )
+    runs = [read_run(path) for path in run_dirs]
+    chosen = list(accelerators) if accelerators is not None else priced_by(runs[0])
+    html = run_page(runs[0], chosen) if len(runs) == 1 else comparison_page(runs, chosen)
+    return write_page(html, out or runs[0].path / "report.html")
+
+
+def priced_by(run: Run) -> list[str]:
+    """Return the accelerators that a run's recipe prices it on: its ``[cost]`` table's, else its own."""
+    listed = run.recipe.get("cost", {}).get("accelerators", [])
+    own = run.recipe.get("accelerator")
+    return list(listed) or ([own] if isinstance(own, str) else [])
