@@ -115,14 +115,17 @@ def run(
     outputs = [np.empty(elements, DTYPES[dtype]) for _, dtype in program.stores]
     slots = [_slots(program, kind, value, units, columns) for kind, value in program.reductions]
     integers = np.array([p for p, t in zip(parameters, program.parameters, strict=True) if t != "f32"], np.int64)
-    floats = np.array([p for p, t in zip(parameters, program.parameters, strict=True) if t == "f32"], np.float32)
+    scalars = [integers]
+    if "f32" in program.parameters:
+        floats = [p for p, t in zip(parameters, program.parameters, strict=True) if t == "f32"]
+        scalars.append(np.array(floats, np.float32))
     shape = np.array([rows, columns, step], np.int64)
     views = [
         outputs[[v for v, _ in program.stores].index(value)].view(np.int32)
         for kind, value in program.reductions
         if kind == "max_abs"
     ]
-    parallel_for(_compiled(program), units, shape, integers, floats, *inputs, *outputs, *views, *slots)
+    parallel_for(_compiled(program), units, shape, *scalars, *inputs, *outputs, *views, *slots)
     results = [
         _combine(kind, slot, repeat) for (kind, _), slot in zip(program.reductions, slots, strict=True)
     ]

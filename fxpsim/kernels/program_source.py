@@ -38,7 +38,8 @@ def program_source(program: Program) -> tuple[str, dict[str, Any]]:
     """Return the source text of a program's kernel and the names it uses."""
     body = _Body(program)
     signature = [
-        "begin, end, shape, integers, floats",
+        "begin, end, shape, integers",
+        *(["floats"] if "f32" in program.parameters else []),  # an all-integer program touches no float at all
         *(f"in{i}" for i in range(len(program.inputs))),
         *(f"out{i}" for i in range(len(program.stores))),
         *(f"view{i}" for i, (kind, _) in enumerate(program.reductions) if kind == "max_abs"),

@@ -15,7 +15,7 @@ import tomli_w
 
 from fxpsim import __version__
 from fxpsim.errors import UserError
-from fxpsim.records import write_table
+from fxpsim.records import as_history, as_vector_workload, as_workload, write_table
 from fxpsim.train.recipe import ResolvedRecipe, load_recipe
 
 INPUTS = "inputs"
@@ -106,11 +106,9 @@ class RunDirectory:
 
     def write_tables(self, history: list[dict[str, Any]], gemms: list[dict[str, Any]], vectors: list[dict[str, Any]]) -> None:
         """Write history and workload as Parquet."""
-        import pandas as pd
-
-        for name, rows in (("history", history), ("workload", gemms), ("vector_workload", vectors)):
-            if rows:
-                write_table(pd.DataFrame(rows), self.path / f"{name}.parquet")
+        write_table(as_history(history), self.path / "history.parquet")
+        write_table(as_workload(gemms), self.path / "workload.parquet")
+        write_table(as_vector_workload(vectors), self.path / "vector_workload.parquet")
 
     def summary(self) -> dict[str, Any]:
         """Return the summary; empty if the run has none yet."""

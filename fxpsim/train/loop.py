@@ -112,7 +112,7 @@ class Trainer:
         every = max(1, self.per_epoch // METRIC_LINES_PER_EPOCH)
         if self.directory is not None and (self.done % every == 0 or self.done == self.last):
             line = {"event": "train", "step": self.done, "epoch": self.done / self.per_epoch, "loss": result.loss}
-            line |= {"accuracy": result.correct / result.samples, "mean_word_bits": status.mean_word_bits}
+            line |= {"accuracy": result.accuracy, "mean_word_bits": status.mean_word_bits}
             self.directory.append_metrics(line | {"steps_per_s": status.steps_per_s})
 
     def _status(self) -> Status:
@@ -132,7 +132,7 @@ class Trainer:
         status = self._status()
         self.train_loss = status.loss
         tested = self.session.evaluate(self.dataset.test)
-        self.evaluation = {"test_loss": tested.loss, "test_accuracy": tested.correct / tested.samples}
+        self.evaluation = {"test_loss": tested.loss, "test_accuracy": tested.accuracy}
         progress.epoch(status, **self.evaluation)
         if self.directory is not None:
             epoch = self.done / self.per_epoch

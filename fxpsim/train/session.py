@@ -26,11 +26,29 @@ from fxpsim.units.update import FloatUpdate
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one step, or one evaluation, saw."""
+    """What one step, or one evaluation, saw.
 
-    loss: float
+    Parameters
+    ----------
+    total : float or Fraction
+        Summed loss, as the vector unit computed it.
+    samples, correct : int
+        Samples, and how many of them the network got right.
+    """
+
+    total: Any
     samples: int
     correct: int
+
+    @property
+    def loss(self) -> float:
+        """Mean loss over the samples, in nats."""
+        return float(self.total) / self.samples
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers."""
+        return self.correct / self.samples
 
 
 class Session:
@@ -93,7 +111,7 @@ class Session:
             self._update(parameter, gradients[id(parameter.tensor)], index)
         self._release()
         self.engine.counter = None
-        return StepResult(float(loss.total) / loss.samples, loss.samples, loss.correct)
+        return StepResult(loss.total, loss.samples, loss.correct)
 
     def _input(self, inputs: np.ndarray) -> Tensor:
         return self.engine.tensor(*self._encoded(inputs))
@@ -145,14 +163,14 @@ class Session:
 
     def evaluate(self, split: Split) -> StepResult:
         """Return mean loss, samples and right answers over a split; nothing is recorded or changed."""
-        loss, samples, correct = 0.0, 0, 0
+        total, samples, correct = 0, 0, 0
         with self.engine.inference():
             self._bind(requires_grad=False)
             for inputs, targets in batches(split, batch=self.recipe.evaluation_batch):
                 part = ops.softmax_cross_entropy(self.network(self._input(inputs)), targets)
-                loss, samples, correct = loss + float(part.total), samples + part.samples, correct + part.correct
+                total, samples, correct = total + part.total, samples + part.samples, correct + part.correct
             self._release()
-        return StepResult(loss / samples, samples, correct)
+        return StepResult(total, samples, correct)
 
     # --- state
 

@@ -1,0 +1,67 @@
+"""Run steps on the all-integer accelerator; fail on the first float in any frame, kernel argument or machine code.
+
+Started by ``test_no_float.py`` in a process of its own with an empty kernel cache, so that every kernel is compiled here
+and its code can be read.
+"""
+
+import gc
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+from numba.core.dispatcher import Dispatcher
+
+import fxpsim
+from fxpsim.data import batches, load
+from fxpsim.train import Session, load_recipe
+
+PACKAGE = str(Path(fxpsim.__file__).parent)
+# Numba's own code for the length of a strided slice holds an integer-to-float conversion; nothing comes back from it
+FLOAT_CODE = re.compile(r"\b(fadd|fsub|fmul|fdiv|frem|fptosi|fptoui|fpext|fptrunc|fneg)\b|\.f(32|64)\b")
+found: list[str] = []
+
+
+def is_float(value: object, scalars: bool) -> bool:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.dtype.kind in "fc"
+    if isinstance(value, (list, tuple)):
+        return any(is_float(v, scalars) for v in value)
+    return scalars and isinstance(value, float)
+
+
+def watch(frame, event, result):
+    if event == "return" and frame.f_code.co_filename.startswith(PACKAGE):
+        # the choice of a tile's size in kernels/ weighs its time as a Python float: no datum, no result
+        scalars = not frame.f_code.co_filename.startswith(PACKAGE + "/kernels/")
+        names = [name for name, value in frame.f_locals.items() if is_float(value, scalars)]
+        if is_float(result, scalars):
+            names.append("return value")
+        if names:
+            found.append(f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}: {', '.join(names)}")
+
+
+def main(accelerator: str) -> None:
+    data = load("digits")
+    session = Session(load_recipe("lenet5-digits", overrides=[f"accelerator={accelerator}"]), data, steps=10)
+    stream = batches(data.train, batch=32, shuffle=True, drop_last=True)
+    session.step(0, *next(stream))  # compiles: Numba's own work is not the step's
+    before = session.digest()
+    sys.setprofile(watch)
+    for index, batch in zip(range(1, 4), stream, strict=False):
+        session.step(index, *batch)
+    sys.setprofile(None)
+    assert session.digest() != before, "nothing was trained"
+    kernels = [d for d in gc.get_objects() if isinstance(d, Dispatcher) and d.signatures and d.__module__.startswith("fxpsim")]
+    assert len(kernels) > 10, "no kernels were found"
+    for kernel in kernels:
+        for signature, code in kernel.inspect_llvm().items():
+            hit = FLOAT_CODE.search(code)
+            if hit or "float" in str(signature):
+                found.append(f"kernel {kernel.__name__}{signature}: {hit.group() if hit else 'a float argument'}")
+    print("\n".join(found[:20]) or f"no float in {len(kernels)} kernels")
+    sys.exit(bool(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
