@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fxpsim.records import stream_and_pass
+from fxpsim.records import STREAMS, stream_and_pass
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +71,7 @@ class StreamHistory:
 
 
 def stream_histories(history: "pd.DataFrame", workload: "pd.DataFrame") -> list[StreamHistory]:
-    """Return every stream of every layer, layers in the order of the workload, streams in the order of first use."""
+    """Return every stream of every layer, layers in the order of the workload, streams in the usual order."""
     elements = _elements(workload)
     layers = {layer: place for place, layer in enumerate(dict.fromkeys(workload["layer"].astype(str)))}
     found = []
@@ -92,7 +92,10 @@ def stream_histories(history: "pd.DataFrame", workload: "pd.DataFrame") -> list[
                 shares={name: rows[name].to_numpy(dtype=float, na_value=np.nan) for name in SHARES},
             )
         )
-    return sorted(found, key=lambda one: layers.get(one.layer, len(layers)))
+    return sorted(
+        found,
+        key=lambda one: (layers.get(one.layer, len(layers)), STREAMS.index(stream_and_pass(one.stream)[0]), one.stream),
+    )
 
 
 def mean_bits(histories: Iterable[StreamHistory]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from fxpsim.report.learning import comparison_figures, series_style
 from fxpsim.report.numbers import percent, ratio, scaled, signed, significant
 from fxpsim.report.page import render
 from fxpsim.report.rundir import Run
-from fxpsim.report.story import data, named, network
+from fxpsim.report.story import data, network, part_name
 from fxpsim.report.strips import BitScale, Strip, bit_panels
 from fxpsim.report.tables import Column, Table, table
 
@@ -97,7 +97,7 @@ def _overview(compared: Sequence[Compared]) -> Table:
         rows.append(
             [
                 run.name,
-                named(run.recipe, "method"),
+                part_name(run, "method"),
                 run.accuracy,
                 100 * (run.accuracy - base.run.accuracy) if known else None,  # type: ignore[operator,union-attr]
                 _overall(entry.histories, streams),

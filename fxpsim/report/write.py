@@ -8,6 +8,7 @@ from fxpsim.report.compare import comparison_page
 from fxpsim.report.page import write_page
 from fxpsim.report.rundir import Run, read_run
 from fxpsim.report.single import run_page
+from fxpsim.report.story import part_name
 
 
 def write_report(
@@ -22,7 +23,7 @@ def write_report(
     out : str or Path, optional
         The HTML file; for one run its ``report.html`` where not given.
     accelerators : sequence of str, optional
-        Names or paths of the accelerators to price on; those of the first run's recipe where not given.
+        Names or paths of the accelerators to price on; those that the runs' recipes name where not given.
 
     Returns
     -------
@@ -42,13 +43,30 @@ def write_report(
             remedy="give both",
         )
     runs = [read_run(path) for path in run_dirs]
-    chosen = list(accelerators) if accelerators is not None else priced_by(runs[0])
+    chosen = list(accelerators) if accelerators is not None else _priced_by_all(runs)
     html = run_page(runs[0], chosen) if len(runs) == 1 else comparison_page(runs, chosen)
     return write_page(html, out or runs[0].path / "report.html")
 
 
-def priced_by(run: Run) -> list[str]:
-    """Return the accelerators that a run's recipe prices it on: its ``[cost]`` table's, else its own."""
-    listed = run.recipe.get("cost", {}).get("accelerators", [])
+def _priced_by_all(runs: Sequence[Run]) -> list[str]:
+    """Return the accelerators of all runs, each name once."""
+    found: dict[str, str] = {}
+    for run in runs:
+        for name, place in priced_by(run).items():
+            found.setdefault(name, place)
+    return list(found.values())
+
+
+def priced_by(run: Run) -> dict[str, str]:
+    """Return name and place of the accelerators that a run's recipe prices it on, its own first.
+
+    Its own is the file in the run directory, with what the command line has changed in it.
+    """
     own = run.recipe.get("accelerator")
-    return list(listed) or ([own] if isinstance(own, str) else [])
+    places = {}
+    if isinstance(own, str):
+        file = run.path / own
+        places[part_name(run, "accelerator")] = str(file) if file.is_file() else own
+    for name in run.recipe.get("cost", {}).get("accelerators", []):
+        places.setdefault(str(name), str(name))
+    return places

@@ -11,8 +11,12 @@ import pytest
 from fxpsim.cost import baseline_history, price
 from fxpsim.errors import UserError
 from fxpsim.records import read_table
-from fxpsim.report import write_report
+from fxpsim.report import read_run, write_report
+from fxpsim.report.bits import stream_histories
 from fxpsim.report.numbers import percent, ratio, scaled
+from fxpsim.report.story import arithmetic
+from fxpsim.report.write import priced_by
+from fxpsim.shipped import find
 
 VOID = {"meta", "br", "hr", "img", "input", "link", "path", "rect", "use", "line", "circle"}
 ACCELERATOR = "int8_systolic_32x32"
@@ -199,3 +203,29 @@ def test_importing_loads_neither_pandas_nor_matplotlib():
     code = "import sys, fxpsim.report; print({'pandas', 'matplotlib', 'jinja2', 'numba'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_parts_are_named_by_the_files_of_the_run(make_run):
+    run = make_run("r", method="growing")
+    (run / "inputs").mkdir()
+    (run / "inputs/method.toml").write_text('name = "my-method"\n', "utf-8")
+    shipped = find("accelerators", "int8_all_integer").read_text("utf-8")
+    (run / "inputs/accelerator.toml").write_text(shipped.replace('name = "int8_all_integer"', 'name = "mine"'), "utf-8")
+    recipe = (run / "recipe.toml").read_text("utf-8").replace('"growing"', '"inputs/method.toml"')
+    recipe = recipe.replace('accelerator = "int8_systolic_32x32"', 'accelerator = "inputs/accelerator.toml"')
+    (run / "recipe.toml").write_text(recipe.replace('"lenet5"', '"inputs/lenet5.py"'), "utf-8")
+    text = checked(write_report([run]))
+    assert "Network lenet5" in text
+    assert "Method my-method" in text
+    assert "Accelerator mine" in text
+    assert list(priced_by(read_run(run))) == ["mine", "int8_systolic_32x32", "int8_all_integer"]
+
+
+def test_the_story_tells_float_streams_from_codes(make_run):
+    run = read_run(make_run("r"))
+    rows = run.history.assign(stream=run.history["stream"].astype(str))
+    gradient = rows["stream"] == "gradient"
+    rows.loc[gradient, "word_bits"] = 32
+    rows.loc[gradient, "frac_bits"] = None
+    found = stream_histories(rows, run.workload)
+    assert arithmetic(found) == "8-bit weights, activations and errors, float32 gradients"
