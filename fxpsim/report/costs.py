@@ -66,8 +66,10 @@ def price_run(run: Run, accelerator: str) -> Priced:
     from fxpsim.cost import baseline_history, price
 
     target = accelerators.load(accelerator)
+    begin = int(run.history["step_begin"].to_numpy().min())
     histories = {
-        name: baseline_history(run.workload, word_bits=bits, steps=run.steps) for name, bits in _BASELINES.items()
+        name: baseline_history(run.workload, word_bits=bits, steps=run.steps - begin, step_begin=begin)
+        for name, bits in _BASELINES.items()
     }
     return Priced(
         accelerator=target,
