@@ -13,7 +13,7 @@ Three questions decide.
 Roundings of products, and whatever is too wide for all of this, go through the stepwise kernel.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -136,19 +136,20 @@ def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[
     contraction = task.for_group(lane.group)
     grouping = grouped(contraction, lane.group)
     rows, vectors = tile_shape(task.n, lane.columns(cpu()), cpu().registers)
-    packed = [pack(b, grouping, lane, vectors * lane.columns(cpu())) for b in task.b]
     largest = bounds.total
     proven = _holds(spec, largest, bounds.nonnegative)
-    if not proven or largest >= lane.exact_below:
+    from_data = not proven or largest >= lane.exact_below
+    bias = _BIAS if lane is DOT8 and not _fits(task.a, bounds.a, 8, False) else 0
+    packed = [pack(b, grouping, lane, vectors, measured=from_data or bias > 0) for b in task.b]
+    if from_data:
         a_max = max(int(task.a.max()), -int(task.a.min()))
-        largest = min(largest, a_max * max(p.magnitude for p in packed))
+        largest = min(largest, a_max * max(part.magnitude for part in packed))
         proven = _holds(spec, largest, bounds.nonnegative)
         if not proven and spec.overflow is not Overflow.WRAP:
             return None
-        bounds = Bounds(a=min(bounds.a, a_max), b=bounds.b, k=bounds.k, nonnegative=bounds.nonnegative)
+        bounds = replace(bounds, a=max(1, min(bounds.a, a_max)))
     split, segment = _segments(lane, bounds, largest)
     reading = Reading(flush=segment > 0, split=split, wrap=not proven)
-    bias = _BIAS if lane is DOT8 and not _fits(task.a, bounds.a, 8, False) else 0
     image = image_of(
         task.a, contraction.frame, lane.a_type, slack=0 if grouping.is_whole else lane.group, bias=bias, split=split
     )
@@ -216,7 +217,7 @@ def _clamped(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tupl
             grouping.offsets,
             image,
             group * contraction.group_base,
-            pack(b, grouping, lane, vectors * lane.columns(cpu())),
+            pack(b, grouping, lane, vectors),
             out,
             first=group * task.n,
             columns=task.n,

@@ -49,7 +49,7 @@ def _contract(task: Task) -> np.ndarray:
             grouping.offsets,
             image,
             group * task.contraction.group_base,
-            pack(b, grouping, lane, vectors * lane.columns(cpu())),
+            pack(b, grouping, lane, vectors),
             result.reshape(-1, result.shape[-1]),
             first=group * task.n,
             columns=task.n,

@@ -1,8 +1,12 @@
 """Copy an operand into its frame: padded, spread out, converted."""
 
+from functools import cache
+from typing import Any
+
 import numpy as np
 
-from fxpsim.kernels.jit import kernel
+from fxpsim.kernels.jit import compile_source, kernel
+from fxpsim.kernels.mac.moves import transpose_block
 from fxpsim.kernels.mac.packing import aligned_empty
 from fxpsim.kernels.mac.tables import Frame
 from fxpsim.kernels.threads import parallel_for
@@ -58,32 +62,55 @@ def _interleaved(  # noqa: PLR0917
                     inside[c] = ((values[c] >> drop) & mask) + bias
 
 
-@kernel
-def _planar(  # noqa: PLR0917
-    begin, end, x, out, height, top, left, phases, columns, drop, mask, bias
-):
-    """Write rows of planar frames; a unit is one row of all channels of one frame."""
-    channels = x.shape[3]
+_PLANAR = '''\
+def mac_planar_{dtype}(begin, end, x, out, height, top, left, phases, columns, blocks, drop, mask, bias):
+    """Write rows of planar frames; a unit is one row of up to {block} channels of one frame."""
+    width, channels = x.shape[2], x.shape[3]
     row = phases * columns
-    line = np.empty(row, out.dtype)
+    line = np.empty(width * {block}, np.{dtype})
     for unit in range(begin, end):
-        n, y = unit // height, unit % height
-        source = y - top
-        inside = 0 <= source < x.shape[1]
-        for c in range(channels):
-            line[:] = bias
-            if inside:
-                values = x[n, source, :, c]
-                for p in range(phases):
-                    # positions left + i with (left + i) % phases == p
-                    first = (p - left) % phases
-                    begins = p * columns + (left + first) // phases
-                    picked = values[first::phases]
-                    places = line[begins : begins + picked.size]
-                    for i in range(places.size):
-                        places[i] = ((picked[i] >> drop) & mask) + bias
-            at = ((n * channels + c) * height + y) * row
-            out[at : at + row] = line
+        place, c0 = unit // blocks, unit % blocks * {block}
+        n, y = place // x.shape[1], place % x.shape[1]
+        wide = min({block}, channels - c0)
+        for i in range(width):
+            values, into = x[n, y, i, c0 : c0 + wide], line[i * wide : (i + 1) * wide]
+            for c in range(into.size):
+                into[c] = ((values[c] >> drop) & mask) + bias
+        base = ((n * channels + c0) * height + y + top) * row
+        pitch = height * row
+        for p in range(phases):
+            # the pixels i = first, first + phases, ... are those with (left + i) % phases == p
+            first = (p - left) % phases
+            count = (width - first + phases - 1) // phases
+            to = base + p * columns + (left + first) // phases
+            square = {large} if min(count, wide) >= {large} else {small}
+            if min(count, wide) < {small}:
+                for c in range(wide):
+                    for i in range(count):
+                        out[to + c * pitch + i] = line[(first + i * phases) * wide + c]
+                continue
+            for c in range(0, wide, square):
+                c = min(c, wide - square)  # the last square overlaps the one before
+                for i in range(0, count, square):
+                    i = min(i, count - square)
+                    source = line.ctypes.data + ((first + i * phases) * wide + c) * {size}
+                    target = out.ctypes.data + (to + c * pitch + i) * {size}
+                    if square == {large}:
+                        transpose_large(source, phases * wide, target, pitch)
+                    else:
+                        transpose_small(source, phases * wide, target, pitch)
+'''
+
+_BLOCK = 128  # channels per unit
+
+
+@cache
+def _planar(dtype: str) -> Any:
+    large, small = 128 // (8 * np.dtype(dtype).itemsize), 64 // (8 * np.dtype(dtype).itemsize)
+    source = _PLANAR.format(dtype=dtype, block=_BLOCK, large=large, small=small, size=np.dtype(dtype).itemsize)
+    signed = f"int{8 * np.dtype(dtype).itemsize}"
+    squares = {"transpose_large": transpose_block(signed, large), "transpose_small": transpose_block(signed, small)}
+    return compile_source(f"mac_planar_{dtype}", source, {"np": np, **squares})
 
 
 def image_of(
@@ -111,11 +138,14 @@ def image_of(
     parts = ((8, -1), (0, 255)) if split else ((0, -1),)
     for index, (drop, mask) in enumerate(parts):
         out = image[index * frame.size : (index + 1) * frame.size]
-        units = frame.images * frame.height
         if frame.phases:
-            where = (frame.height, frame.top, frame.left, frame.phases, frame.planar_columns)
-            parallel_for(_planar, units, operand, out, *where, drop, mask, bias)
+            out[:] = bias
+            blocks = -(-frame.channels // _BLOCK)
+            units = frame.images * operand.shape[1] * blocks
+            where = (frame.height, frame.top, frame.left, frame.phases, frame.planar_columns, blocks)
+            parallel_for(_planar(dtype), units, operand, out, *where, drop, mask, bias)
         else:
+            units = frame.images * frame.height
             where = (frame.height, frame.top, frame.step[0], frame.left, frame.width)
             pitch = (frame.channels, frame.step[1])
             parallel_for(_interleaved, units, operand, out, *where, pitch, drop, mask, bias)

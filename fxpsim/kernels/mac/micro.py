@@ -10,8 +10,8 @@ A tile has ``rows`` x ``vectors`` registers. One step of the loop, for one group
 
 so every load of b serves all rows and every load of a serves all columns. A group is what one lane of the
 instruction contracts: four 8-bit products (vpdpbusd), two 16-bit products (vpdpwssd, vpmaddwd) or one product
-(fused multiply-add). The accumulators are loaded from and stored to a small array, so that a caller can cut K where
-it likes.
+(fused multiply-add). The accumulators are loaded from one small array and stored to another, so that a caller can cut
+K where it likes.
 
 With a clamp the sums visit the overflow logic after every ``period`` groups, and each visit that changes a sum is
 counted.
@@ -29,9 +29,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from fxpsim.kernels.lanes import Cpu, cpu
-
-I8, I16, I32, I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
-F32, F64 = ir.FloatType(), ir.DoubleType()
+from fxpsim.kernels.mac.ir_tools import ELEMENTS, F64, I8, I16, I32, I64, address, call, load, repeat, store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,38 +94,15 @@ class _Writer:
 
     def __init__(self, builder: Any, tile: Tile, target: Cpu) -> None:
         self.builder, self.tile, self.target = builder, tile, target
-        element = {"int32": I32, "float32": F32, "float64": F64}[tile.lane.sum_type]
+        element = ELEMENTS[tile.lane.sum_type]
         self.count = tile.lane.columns(target)
         self.sum_type = ir.VectorType(element, self.count)
         self.element = element
         self.is_float = element is not I32
 
-    def address(self, base: Any, *steps: tuple[Any, int]) -> Any:
-        """Return base plus index * size for each step."""
-        for index, size in steps:
-            base = self.builder.add(base, self.builder.mul(index, I64(size)) if size > 1 else index)
-        return base
-
-    def load(self, address: Any, kind: Any) -> Any:
-        """Load without any promise of alignment (NumPy gives none); aligned data is as fast."""
-        return self.builder.load(self.builder.inttoptr(address, kind.as_pointer()), align=1)
-
-    def store(self, value: Any, address: Any) -> None:
-        self.builder.store(value, self.builder.inttoptr(address, value.type.as_pointer()), align=1)
-
-    def repeat(self, value: Any) -> Any:
-        """Return a vector with the value in all lanes."""
-        kind = ir.VectorType(value.type, self.count)
-        first = self.builder.insert_element(ir.Constant(kind, ir.Undefined), value, I32(0))
-        zeros = ir.Constant(ir.VectorType(I32, self.count), [0] * self.count)
-        return self.builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), zeros)
-
-    def call(self, name: str, result: Any, *arguments: Any) -> Any:
-        module = self.builder.module
-        function = module.globals.get(name)
-        if function is None:
-            function = ir.Function(module, ir.FunctionType(result, [a.type for a in arguments]), name)
-        return self.builder.call(function, arguments)
+    def call(self, name: str, *arguments: Any) -> Any:
+        """Call an LLVM intrinsic that returns sums."""
+        return call(self.builder, name, self.sum_type, *arguments)
 
     def multiply_add(self, total: Any, a: Any, b: Any) -> Any:
         """Return ``total`` plus the products of one group."""
@@ -135,7 +110,7 @@ class _Writer:
             return self.builder.fadd(total, self.builder.fmul(a, b))
         if self.is_float:
             suffix = f"v{self.count}f{64 if self.element is F64 else 32}"
-            return self.call(f"llvm.fma.{suffix}", self.sum_type, a, b, total)
+            return self.call(f"llvm.fma.{suffix}", a, b, total)
         if self.target.dot:
             return self._dot(total, a, b)
         if self.target.pairs != "none":
@@ -149,14 +124,14 @@ class _Writer:
         if llvm.llvm_version_info[0] >= 22:
             kind = ir.VectorType(part, self.count * self.tile.lane.group)
             a, b = self.builder.bitcast(a, kind), self.builder.bitcast(b, kind)
-        return self.call(f"llvm.x86.avx512.{name}.{self.target.vector_bits}", self.sum_type, total, a, b)
+        return self.call(f"llvm.x86.avx512.{name}.{self.target.vector_bits}", total, a, b)
 
     def _paired(self, a: Any, b: Any) -> Any:
         """Two 16-bit products per lane. Four operands of -32768 make 2^31, which is right modulo 2^32."""
         kind = ir.VectorType(I16, 2 * self.count)
         name = {"avx512": "avx512.pmaddw.d.512", "avx2": "avx2.pmadd.wd", "sse2": "sse2.pmadd.wd"}[self.target.pairs]
         a, b = self.builder.bitcast(a, kind), self.builder.bitcast(b, kind)
-        return self.call(f"llvm.x86.{name}", self.sum_type, a, b)
+        return self.call(f"llvm.x86.{name}", a, b)
 
     def _spelled_out(self, a: Any, b: Any) -> Any:
         """Two 16-bit products per lane in portable IR: the halves of a 32-bit lane, sign extended."""
@@ -179,24 +154,28 @@ class _Writer:
 
 def _emit(builder: Any, tile: Tile, target: Cpu, arguments: list[Any]) -> Any:
     """Write the loop; return the number of clamped sums."""
-    sums_at, a_at, rows_at, cols_at, b_at, groups, period, low, high = arguments
+    from_at, sums_at, a_at, rows_at, cols_at, b_at, groups, period, low, high = arguments
     w = _Writer(builder, tile, target)
     a_size, vector_bytes = np.dtype(tile.lane.a_type).itemsize, target.vector_bits // 8
     cells = [(i, j) for i in range(tile.rows) for j in range(tile.vectors)]
-    places = {(i, j): w.address(sums_at, (I64(i * tile.vectors + j), vector_bytes)) for i, j in cells}
-    row_at = [w.address(a_at, (w.load(w.address(rows_at, (I64(i), 8)), I64), a_size)) for i in range(tile.rows)]
+    places = [I64(index * vector_bytes) for index in range(len(cells))]
+    row_at = [
+        address(builder, a_at, (load(builder, address(builder, rows_at, (I64(i), 8)), I64), a_size))
+        for i in range(tile.rows)
+    ]
     counts_type = ir.VectorType(I64 if w.element is F64 else I32, w.count)
     nothing = ir.Constant(counts_type, [0] * w.count)
-    start = [w.load(places[cell], w.sum_type) for cell in cells]
-    limits = w.repeat(low), w.repeat(high)
+    start = [load(builder, builder.add(from_at, place), w.sum_type) for place in places]
+    limits = repeat(builder, low, w.count), repeat(builder, high, w.count)
 
     def step(k: Any, sums: list[Any]) -> list[Any]:
         """Add the products of group k."""
-        offset = w.load(w.address(cols_at, (k, 8)), I64)
-        b_row = w.address(b_at, (k, tile.vectors * vector_bytes))
-        b = [w.load(w.address(b_row, (I64(j), vector_bytes)), w.sum_type) for j in range(tile.vectors)]
+        offset = load(builder, address(builder, cols_at, (k, 8)), I64)
+        b_row = address(builder, b_at, (k, tile.vectors * vector_bytes))
+        b = [load(builder, address(builder, b_row, (I64(j), vector_bytes)), w.sum_type) for j in range(tile.vectors)]
         word = w.element  # one group of a row: 32 bits of codes, or one float
-        a = [w.repeat(w.load(w.address(at, (offset, a_size)), word)) for at in row_at]
+        words = [load(builder, address(builder, at, (offset, a_size)), word) for at in row_at]
+        a = [repeat(builder, value, w.count) for value in words]
         return [w.multiply_add(s, a[i], b[j]) for s, (i, j) in zip(sums, cells, strict=True)]
 
     def visit(sums: list[Any], count: Any) -> tuple[list[Any], Any]:
@@ -220,12 +199,12 @@ def _emit(builder: Any, tile: Tile, target: Cpu, arguments: list[Any]) -> Any:
             return [*inner, count]
 
         *sums, count = _loop(builder, I64(0), groups, [*start, nothing], chunk, period)
-    for cell, value in zip(cells, sums, strict=True):
-        w.store(value, places[cell])
+    for place, value in zip(places, sums, strict=True):
+        store(builder, value, builder.add(sums_at, place))
     if count is None:
         return I64(0)
     widened = builder.zext(count, ir.VectorType(I64, w.count)) if counts_type.element is I32 else count
-    return w.call(f"llvm.vector.reduce.add.v{w.count}i64", I64, widened)
+    return call(builder, f"llvm.vector.reduce.add.v{w.count}i64", I64, widened)
 
 
 def _loop(  # noqa: PLR0917
@@ -262,15 +241,15 @@ def _loop(  # noqa: PLR0917
 def micro_kernel(tile: Tile) -> Any:
     """Return the Numba intrinsic of a tile.
 
-    Its arguments are addresses and numbers: the sums (rows x vectors registers), the operand a, the offsets of the
-    rows, the offsets of the groups, the packed b, the number of groups (at least 1), the period of the clamp in
-    groups, and the limits. It returns how many sums the clamp changed.
+    Its arguments are addresses and numbers: what the sums start from, the sums (rows x vectors registers), the
+    operand a, the offsets of the rows, the offsets of the groups, the packed b, the number of groups (at least 1),
+    the period of the clamp in groups, and the limits. It returns how many sums the clamp changed.
     """
     limit = {"int32": types.int32, "float32": types.float32, "float64": types.float64}[tile.lane.sum_type]
 
     @intrinsic
-    def micro(context, sums, a, rows, cols, b, groups, period, low, high):  # noqa: PLR0917
-        signature = types.int64(*[types.int64] * 7, limit, limit)
+    def micro(context, start, sums, a, rows, cols, b, groups, period, low, high):  # noqa: PLR0917
+        signature = types.int64(*[types.int64] * 8, limit, limit)
 
         def write(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             return _emit(builder, tile, cpu(), list(arguments))

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from fxpsim.kernels.jit import compile_source
+from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac.micro import Lane
+from fxpsim.kernels.mac.moves import pack_group
 from fxpsim.kernels.mac.tables import Grouping
 from fxpsim.kernels.threads import parallel_for
 
@@ -45,9 +47,9 @@ class Packed:
         Columns of a panel.
     panels, groups : int
     sums : ndarray of int64, (panels, segments, width)
-        Sum of each column over each segment of ``SEGMENT`` groups; empty for floats.
+        Sum of each column over each segment of ``SEGMENT`` groups, if measured.
     magnitude : int
-        Largest sum of absolute values of a column; 0 for floats.
+        Largest sum of absolute values of a column, if measured.
     """
 
     data: np.ndarray
@@ -59,77 +61,79 @@ class Packed:
 
 
 _SOURCE = '''\
-def mac_pack_{group}(begin, end, b, source, data, groups, sums, magnitudes):
-    """Pack and measure segments of panels."""
-    width, segments = sums.shape[2], sums.shape[1]
-    stage = np.zeros(({group}, width), data.dtype)
-    size = np.zeros(width, np.int64)
+def {name}(begin, end, b, source, data, groups, sums, sizes):
+    """Pack segments of panels of {dtype}, {group} consecutive k at a time."""
+    segments, pitch = sums.shape[1], b.shape[1]
+    stage = np.zeros(({group}, {width}), np.{dtype})
+    totals = np.zeros((2, {width}), np.int32)
+    sums_at, sizes_at = totals.ctypes.data, totals[1].ctypes.data
     for unit in range(begin, end):
         panel, segment = unit // segments, unit % segments
-        first = panel * width
-        columns = min(width, b.shape[1] - first)
-        total = sums[panel, segment]
-        total[:] = 0
-        size[:] = 0
+        first = panel * {width}
+        columns = min({width}, pitch - first)
+        totals[:] = 0
+        stage[:] = 0
         for g in range(segment * {segment}, min(groups, (segment + 1) * {segment})):
+            target_at = data.ctypes.data + (panel * groups + g) * {width} * {group} * {size}
+            k = source[g * {group}]
+            if columns == {width} and source[g * {group} + {group} - 1] == k + {group} - 1:
+                pack(b.ctypes.data + (k * pitch + first) * {size}, pitch, target_at, sums_at, sizes_at)
+                continue
             for q in range({group}):
                 k = source[g * {group} + q]
-                line = stage[q]
-                if k < 0:
-                    line[:] = 0
-                else:
-                    row = b[k, first : first + columns]
-                    for j in range(row.size):
-                        line[j] = row[j]
-                        {measure}
-            target = data[(panel * groups + g) * width * {group} : (panel * groups + g + 1) * width * {group}]
-{interleave}
-        magnitudes[panel, segment] = size
+                line = stage[q, :columns]
+                for j in range(line.size):
+                    line[j] = b[k, first + j] if k >= 0 else 0
+            pack(stage.ctypes.data, {width}, target_at, sums_at, sizes_at)
+        for j in range({width}):
+            sums[panel, segment, j] = totals[0, j]
+            sizes[panel, segment, j] = totals[1, j]
 '''
 
 
-# int64 first: the magnitude of -32768 is no 16-bit number
-_MEASURE = """code = np.int64(row[j])
-                        size[j] += abs(code)
-                        total[j] += code"""
-
-
-@lru_cache(maxsize=16)
-def _compiled(group: int, is_float: bool) -> Any:
-    names = ", ".join(f"s{q}" for q in range(group))
-    parts = ", ".join(f"stage[{q}]" for q in range(group))
-    lines = [f"{names} = {parts}", "for j in range(s0.size):"]
-    lines += [f"    target[{group} * j + {q}] = s{q}[j]" for q in range(group)]
+@lru_cache(maxsize=64)
+def _compiled(lane: Lane, vectors: int, measured: bool) -> Any:
+    columns = lane.columns(cpu())
+    name = f"mac_pack_{lane.name}_{vectors * columns}" + ("_measured" if measured else "")
     source = _SOURCE.format(
-        group=group,
+        name=name,
+        dtype=lane.b_type,
+        group=lane.group,
+        width=vectors * columns,
+        size=np.dtype(lane.b_type).itemsize,
         segment=SEGMENT,
-        measure="pass" if is_float else _MEASURE,
-        interleave="\n".join(" " * 12 + line for line in lines),
     )
-    return compile_source(f"mac_pack_{group}", source, {"np": np})
+    intrinsic = pack_group(lane.b_type, lane.group, columns, vectors, measured)
+    return compile_source(name, source, {"np": np, "pack": intrinsic})
 
 
-def pack(b: np.ndarray, grouping: Grouping, lane: Lane, width: int) -> Packed:
+def pack(b: np.ndarray, grouping: Grouping, lane: Lane, vectors: int, *, measured: bool = False) -> Packed:
     """Pack b for a lane.
 
     Parameters
     ----------
-    b : ndarray, (K, N)
-        Codes, or floats for the lanes of floats; any strides.
+    b : ndarray, (K, N), contiguous
+        Codes, or floats for the lanes of floats.
     grouping : Grouping
         Which k each group holds.
     lane : Lane
-    width : int
-        Columns of a panel.
+    vectors : int
+        Registers per row of a panel.
+    measured : bool
+        Whether sums and magnitude are needed. Column sums exist for the integer lanes only.
     """
     groups = grouping.offsets.size
+    width = vectors * lane.columns(cpu())
     panels = -(-b.shape[1] // width)
     segments = -(-groups // SEGMENT)
     data = aligned_empty(panels * groups * width * lane.group, lane.b_type)
     sums = np.empty((panels, segments, width), np.int64)
-    sizes = np.zeros((panels, segments, width), np.int64)
-    is_float = b.dtype.kind == "f"
-    run = _compiled(lane.group, is_float)
-    parallel_for(run, panels * segments, b, grouping.source, data, groups, sums, sizes)
-    magnitude = 0 if is_float else int(sizes.sum(axis=1).max())
+    sizes = np.empty((panels, segments, width), np.int64)
+    in_kernel = measured and lane.group > 1
+    values = b.astype(lane.b_type, copy=False)
+    run = _compiled(lane, vectors, in_kernel)
+    parallel_for(run, panels * segments, values, grouping.source, data, groups, sums, sizes)
+    magnitude = int(sizes.sum(axis=1).max()) if in_kernel else 0
+    if measured and not in_kernel:
+        magnitude = int(np.abs(b.astype(np.int64)).sum(axis=0).max())
     return Packed(data=data, width=width, panels=panels, groups=groups, sums=sums, magnitude=magnitude)

@@ -58,66 +58,86 @@ def {name}(begin, end, image, base, rows, cols, b, starts, out, pitch, first, co
     store = np.empty(block * tile_size + 16, np.{sum_type})
     skip = (-store.ctypes.data % 64) // {sum_size}
     sums = store[skip : skip + block * tile_size]
-    wide = np.zeros({wide_size}, np.int64)
+    origin = np.empty(tile_size, np.{sum_type})
+    wide = np.empty({wide_size}, np.int64)
     for unit in range(begin, end):
         panel, tile0 = unit // n_blocks, unit % n_blocks * block
         tiles = min(block, n_tiles - tile0)
         count = np.int64(0)
-        for i in range(tiles * {rows}):
-            sums[i * width : (i + 1) * width] = starts[panel, 0]
+        for i in range({rows}):
+            origin[i * width : (i + 1) * width] = starts[panel, 0]
         for g in range(0, groups, segment):
             size = min(segment, groups - g)
+            cols_at = cols.ctypes.data + g * 8
+            b_at = b.ctypes.data + (panel * groups + g) * width * {b_size}
             for t in range(tiles):
                 sums_at = sums.ctypes.data + t * tile_size * {sum_size}
+                from_at = origin.ctypes.data if {restart} else sums_at
                 rows_at = rows.ctypes.data + (tile0 + t) * {rows} * 8
-                cols_at = cols.ctypes.data + g * 8
-                b_at = b.ctypes.data + (panel * groups + g) * width * {b_size}
                 {call}
             {flush}
         n_cols = min(width, columns - panel * width)
+        row0 = tile0 * {out_rows}
+        valid = min(tiles * {out_rows}, n_rows - row0)
         smallest, largest = {zeros}
-        for t in range(tiles):
-            for i in range({out_rows}):
-                m = (tile0 + t) * {out_rows} + i
-                if m >= n_rows:
-                    break
-                at = (t * {rows} + i) * width
-                target = out[m * pitch + first + panel * width : m * pitch + first + panel * width + n_cols]
-                line = {source}[at : at + n_cols]
-                {other}
+        {combine}
+        {wrap}
+        if n_cols == pitch and n_cols == width:
+            target = out[row0 * pitch : (row0 + valid) * pitch]
+            for j in range(target.size):
+                value = {value}
+                target[j] = value
+                {measure}
+        else:
+            for i in range(valid):
+                at = (row0 + i) * pitch + first + panel * width
+                target, line = out[at : at + n_cols], codes[i * width : i * width + n_cols]
                 for j in range(target.size):
-                    value = {value}
-                    {wrap}
+                    value = {line_value}
                     target[j] = value
-                    {measure}
+                    {line_measure}
         notes[unit, 0] = count
         notes[unit, 1] = smallest
         notes[unit, 2] = largest
 '''
 
-_CALL = "count += micro(sums_at, a_at, rows_at, cols_at, b_at, size, period, low, high)"
+_CALL = "count += micro(from_at, sums_at, a_at, rows_at, cols_at, b_at, size, period, low, high)"
 
 # The rows that fill up the last tile would be counted too: its rows go one by one.
 _CALL_COUNTED = """whole = (tile0 + t + 1) * {rows} <= n_rows
                 if whole:
-                    count += micro(sums_at, a_at, rows_at, cols_at, b_at, size, period, low, high)
+                    count += micro(from_at, sums_at, a_at, rows_at, cols_at, b_at, size, period, low, high)
                 for i in range(0 if whole else n_rows - (tile0 + t) * {rows}):
-                    row_at = sums_at + i * width * {sum_size}
-                    count += micro_row(row_at, a_at, rows_at + i * 8, cols_at, b_at, size, period, low, high)"""
+                    at = i * width * {sum_size}
+                    count += micro_row(
+                        from_at + at, sums_at + at, a_at, rows_at + i * 8, cols_at, b_at, size, period, low, high)"""
 
 _FLUSH = """for i in range(tiles * tile_size):
                 wide[i] = (wide[i] if g else 0) + sums[i]
-            for i in range(tiles * {rows}):
-                sums[i * width : (i + 1) * width] = starts[panel, min(g // segment + 1, starts.shape[1] - 1)]"""
+            for i in range({rows}):
+                origin[i * width : (i + 1) * width] = starts[panel, min(g // segment + 1, starts.shape[1] - 1)]"""
 
-_WRAP = """wrapped = ((value - min_code) & mask) + min_code
-                    count += wrapped != value
-                    value = wrapped"""
+# codes of row i of a tile: (sum of the high parts << 8) + (sum of the low parts), half a tile further on
+_SPLIT = """codes = np.empty(tiles * tile_size // 2, np.int64)
+        half = tile_size // 2
+        for t in range(tiles):
+            high_part = {source}[t * tile_size : t * tile_size + half]
+            low_part = {source}[t * tile_size + half : (t + 1) * tile_size]
+            both = codes[t * half : (t + 1) * half]
+            for i in range(both.size):
+                both[i] = (np.int64(high_part[i]) << 8) + low_part[i]"""
 
+# columns that fill up a panel are zero, which is in every range
+_WRAP = """inside = codes[: valid * width]
+        for i in range(inside.size):
+            code = np.int64(inside[i])
+            wrapped = ((code - min_code) & mask) + min_code
+            count += np.int64(wrapped != code)
+            inside[i] = wrapped"""
 
 _MEASURE = """code = np.{out_type}(value)
-                    smallest = code if code < smallest else smallest
-                    largest = code if code > largest else largest"""
+{indent}smallest = code if code < smallest else smallest
+{indent}largest = code if code > largest else largest"""
 
 
 @lru_cache(maxsize=256)
@@ -129,18 +149,18 @@ def _compiled(tile: Tile, reading: Reading, out_type: str) -> Any:
     clamp = [] if tile.clamp == "none" else [tile.clamp]
     fused = ["fused"] if tile.fused else []
     name = "_".join(["mac", lane.name, f"{tile.rows}x{tile.vectors}", *fused, *clamp, *kinds, out_type])
-    value = "line[j]"
-    if reading.split:
-        value = "(np.int64(line[j]) << 8) + other[j]"
-    elif not reading.floats and lane.sum_type != "int32":
-        value = "np.int64(line[j])" if lane.sum_type == "float64" else "np.int32(line[j])"
-    source_name = "wide" if reading.flush else "sums"
+    convert = "{}"
+    if lane.sum_type != "int32" and not reading.floats:
+        convert = "np.int64({})" if lane.sum_type == "float64" else "np.int32({})"
+    sums = "wide" if reading.flush else "sums"
     numbers = {"rows": tile.rows, "sum_size": np.dtype(lane.sum_type).itemsize}
+    out_type_name = f"np.{out_type}(0)"
     source = _SOURCE.format(
         **numbers,
         name=name,
-        call=_CALL if tile.clamp == "none" else _CALL_COUNTED.format(**numbers),
         title=f"Drive {lane.name} tiles of {tile.rows} rows and {tile.vectors} x {cpu().vector_bits} bits.",
+        call=_CALL if tile.clamp == "none" else _CALL_COUNTED.format(**numbers),
+        restart="True" if reading.flush else "g == 0",
         out_rows=tile.rows // 2 if reading.split else tile.rows,
         width=width,
         a_size=np.dtype(lane.a_type).itemsize,
@@ -148,14 +168,13 @@ def _compiled(tile: Tile, reading: Reading, out_type: str) -> Any:
         sum_type=lane.sum_type,
         wide_size="block * tile_size" if reading.flush else "1",
         flush=_FLUSH.format(rows=tile.rows) if reading.flush else "pass",
-        source=source_name,
-        other=f"other = {source_name}[at + {tile.rows // 2} * width : at + {tile.rows // 2} * width + n_cols]"
-        if reading.split
-        else "pass",
-        value=value,
+        combine=_SPLIT.format(source=sums) if reading.split else f"codes = {sums}",
         wrap=_WRAP if reading.wrap else "pass",
-        zeros="0, 0" if reading.floats else f"np.{out_type}(0), np.{out_type}(0)",
-        measure="pass" if reading.floats else _MEASURE.format(out_type=out_type),
+        value=convert.format("codes[j]"),
+        line_value=convert.format("line[j]"),
+        zeros="0, 0" if reading.floats else f"{out_type_name}, {out_type_name}",
+        measure="pass" if reading.floats else _MEASURE.format(out_type=out_type, indent=" " * 16),
+        line_measure="pass" if reading.floats else _MEASURE.format(out_type=out_type, indent=" " * 20),
     )
     row = replace(tile, rows=1)
     return compile_source(name, source, {"np": np, "micro": micro_kernel(tile), "micro_row": micro_kernel(row)})

@@ -1,0 +1,102 @@
+"""Move and measure blocks of codes with vector shuffles (portable LLVM IR): what loops over elements do too slowly."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from fxpsim.kernels.mac.ir_tools import ELEMENTS, I32, I64, address, call, load, shuffle, store
+
+
+@lru_cache(maxsize=8)
+def transpose_block(dtype: str, n: int) -> Any:
+    """Return the intrinsic ``(source, source_pitch, target, target_pitch)`` that transposes n x n codes.
+
+    Pitches are distances of rows in elements. Interleaving the first half of the rows with the second moves one bit
+    of the row index into the column index; after log2(rows) rounds they are exchanged.
+    """
+    element = ELEMENTS[dtype]
+    size = element.width // 8
+
+    @intrinsic
+    def transpose(context, source, source_pitch, target, target_pitch):
+        def write(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            source, source_pitch, target, target_pitch = arguments
+            kind = ir.VectorType(element, n)
+            rows = [load(builder, _row(builder, source, i, source_pitch, size), kind) for i in range(n)]
+            for _ in range(n.bit_length() - 1):
+                pairs = zip(rows[: n // 2], rows[n // 2 :], strict=True)
+                rows = [half for a, b in pairs for half in _interleaved(builder, a, b)]
+            for i, row in enumerate(rows):
+                store(builder, row, _row(builder, target, i, target_pitch, size))
+            return I64(0)
+
+        return types.int64(*[types.int64] * 4), write
+
+    return transpose
+
+
+def _row(builder: Any, base: Any, index: int, pitch: Any, size: int) -> Any:
+    return address(builder, base, (builder.mul(pitch, I64(index)), size))
+
+
+def _interleaved(builder: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    """Return a0 b0 a1 b1 ... as two vectors."""
+    n = a.type.count
+    picks = [index for i in range(n) for index in (i, n + i)]
+    return shuffle(builder, a, b, picks[:n]), shuffle(builder, a, b, picks[n:])
+
+
+@lru_cache(maxsize=32)
+def pack_group(dtype: str, group: int, columns: int, vectors: int, measured: bool) -> Any:
+    """Return the intrinsic ``(source, pitch, target, sums, magnitudes)`` that packs one group of k of one panel.
+
+    It reads ``group`` rows of ``vectors * columns`` elements, ``pitch`` elements apart, and writes them column by
+    column. If measured, it adds the columns and their magnitudes to two arrays of int32.
+    """
+    element = ELEMENTS[dtype]
+    size = np.dtype(dtype).itemsize
+
+    @intrinsic
+    def pack(context, source, pitch, target, sums, magnitudes):  # noqa: PLR0917
+        def write(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            source, pitch, target, sums, magnitudes = arguments
+            kind = ir.VectorType(element, columns)
+            for j in range(vectors):
+                begins = [_row(builder, source, q, pitch, size) for q in range(group)]
+                rows = [load(builder, address(builder, at, (I64(j * columns), size)), kind) for at in begins]
+                if measured:
+                    wide = [builder.sext(row, ir.VectorType(I32, columns)) for row in rows]
+                    place = I64(j * columns)
+                    _add_to(builder, address(builder, sums, (place, 4)), wide)
+                    magnitude = [_absolute(builder, row) for row in wide]
+                    _add_to(builder, address(builder, magnitudes, (place, 4)), magnitude)
+                while len(rows) > 1:  # a c, b d -> a b c d
+                    half = len(rows) // 2
+                    rows = [_joined(builder, rows[i], rows[half + i]) for i in range(half)]
+                store(builder, rows[0], address(builder, target, (I64(j * columns * group), size)))
+            return I64(0)
+
+        return types.int64(*[types.int64] * 5), write
+
+    return pack
+
+
+def _joined(builder: Any, a: Any, b: Any) -> Any:
+    n = a.type.count
+    return shuffle(builder, a, b, [index for i in range(n) for index in (i, n + i)])
+
+
+def _absolute(builder: Any, value: Any) -> Any:
+    no = ir.Constant(ir.IntType(1), 0)
+    return call(builder, f"llvm.abs.v{value.type.count}i32", value.type, value, no)
+
+
+def _add_to(builder: Any, at: Any, values: list[Any]) -> None:
+    total = load(builder, at, values[0].type)
+    for value in values:
+        total = builder.add(total, value)
+    store(builder, total, at)
