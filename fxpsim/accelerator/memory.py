@@ -29,6 +29,7 @@ class Memory(SourcedTable):
     ``holds`` names the operands of a GEMM that pass it. An element takes whole words of ``granularity_bits`` unless
     ``packed``. ``bandwidth_bits_per_cycle`` is shared by reads and writes, or given to each (``ports = "separate"``).
     A level that is not ``double_buffered`` moves data while the array waits. No ``size_kib`` means large enough.
+    Without ``partial_sums`` only finished results pass: the sums between folds stay in a level further in.
     """
 
     size_kib: Positive | None = None
@@ -44,6 +45,7 @@ class Memory(SourcedTable):
     reuse: Annotated[Reuse, Field(strict=False)] = Reuse.UNIQUE
     holds: Annotated[tuple[Literal["a", "b", "out"], ...], Field(min_length=1, strict=False)] = ("a", "b", "out")
     double_buffered: bool = True
+    partial_sums: bool = True
 
 
 class Metadata(Table):

@@ -10,9 +10,21 @@
 """
 
 from fxpsim.cost.baseline import Comparison, baseline_history, compare
+from fxpsim.cost.compute import Gemm
 from fxpsim.cost.explain import Constant
 from fxpsim.cost.options import Options
 from fxpsim.cost.pricing import price
 from fxpsim.cost.result import CostResult
+from fxpsim.cost.single import evaluate
 
-__all__ = ["Comparison", "Constant", "CostResult", "Options", "baseline_history", "compare", "price"]
+__all__ = [
+    "Comparison",
+    "Constant",
+    "CostResult",
+    "Gemm",
+    "Options",
+    "baseline_history",
+    "compare",
+    "evaluate",
+    "price",
+]

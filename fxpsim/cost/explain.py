@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from fxpsim.accelerator import Accelerator, Mapping, Reuse
 from fxpsim.cost.plan import Plan
-from fxpsim.cost.sides import REQUANTIZE_OPS
+from fxpsim.cost.sides import REQUANTIZE_OPS, on_chip_memory, passing_memories
 
 # ending of a key -> unit
 _UNITS = {
@@ -65,8 +65,9 @@ def assumptions(plan: Plan) -> list[str]:
     ]
     for name, memory in target.memory.items():
         words = "packed" if memory.packed else f"in words of {memory.granularity_bits} bits"
+        sums = "" if memory.partial_sums or memory.reuse is not Reuse.FOLDS else " (partial sums stay further in)"
         buffering = "double-buffered" if memory.double_buffered else "the array waits for it"
-        lines.append(f"Memory {name}: {_REUSE[memory.reuse]}; elements {words}; {buffering}.")
+        lines.append(f"Memory {name}: {_REUSE[memory.reuse]}{sums}; elements {words}; {buffering}.")
     lines += _stream_assumptions(plan)
     if array.zero_skip != "none" or array.zero_gate != "none":
         lines.append("Zeros are spread evenly: skipping divides the time by the share of non-zero operands.")
@@ -97,8 +98,9 @@ def _stream_assumptions(plan: Plan) -> list[str]:
             lines.append(f"The history has no {name} stream: it takes {bits} bits, the {origin}'s word.")
     if trained and plan.options.update:
         momentum = "master and momentum" if plan.options.momentum else "master"
+        passing = " and ".join(name for name, _ in passing_memories(plan.accelerator))
         lines.append(
-            f"Update: gradient and {momentum} are read, {momentum} and the weights written, in all memories; "
+            f"Update: gradient and {momentum} are read, {momentum} and the weights written, in {passing}; "
             f"{plan.options.update_operations_per_weight:g} operations a weight where the element-wise table has none."
         )
     if plan.accelerator.mac_array.mapping is Mapping.CHANNELS and not any(
@@ -108,7 +110,8 @@ def _stream_assumptions(plan: Plan) -> list[str]:
     if any(vector.op in REQUANTIZE_OPS for vectors in plan.vectors.values() for vector in vectors):
         lines.append("Requantization is taken from the element-wise table where a pass lists it, else one per result.")
     if plan.vectors:
-        places = {"on_chip": "the innermost memory only", "all": "every memory", "none": "no memory"}
+        on_chip = " and ".join(name for name, _ in on_chip_memory(plan.accelerator))
+        places = {"on_chip": f"memory {on_chip} only", "all": "every memory that tensors pass", "none": "no memory"}
         lines.append(f"Element-wise work reads and writes {places[plan.options.elementwise_memory]}.")
     if plan.options.recompute:
         lines.append("Forward activations are recomputed before the weight gradient by one more forward GEMM.")

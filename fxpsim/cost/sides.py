@@ -18,8 +18,20 @@ RANDOM_OPS = frozenset({"random_bits"})
 
 
 def passing_memories(accelerator: Accelerator) -> list[tuple[str, Memory]]:
-    """Return the levels that whole tensors pass: all but the registers of processing elements."""
-    return [(name, memory) for name, memory in accelerator.memory.items() if memory.reuse is not Reuse.MACS]
+    """Return the levels that whole tensors pass: those that hold operands and results, and are no registers."""
+    levels = list(accelerator.memory.items())
+    shared = [level for level in levels if {"a", "out"} <= set(level[1].holds) and level[1].reuse is not Reuse.MACS]
+    return shared or levels[-1:]
+
+
+def on_chip_memory(accelerator: Accelerator) -> list[tuple[str, Memory]]:
+    """Return the level that fused element-wise work reads and writes: the innermost that whole tensors pass, short of
+    the outermost one, else the innermost that holds results.
+    """  # noqa: D205
+    levels = list(accelerator.memory.items())
+    inner = [level for level in passing_memories(accelerator) if level[0] != levels[-1][0]]
+    results = [level for level in levels if "out" in level[1].holds and level[1].reuse is not Reuse.MACS]
+    return (inner or results)[:1]
 
 
 def stored(states: StreamStates, elements: int, memory: Memory) -> Ints:
@@ -110,8 +122,9 @@ def vector_piece(
         energy = operations * constants.pj
     per_cycle = (accelerator.update_unit if update else accelerator.vector_unit).operations_per_cycle
     word = accelerator.update_unit.master_bits() if update else accelerator.vector_unit.word_bits
-    levels = passing_memories(accelerator)
-    levels = {"on_chip": levels[:1], "all": levels, "none": []}[options.elementwise_memory]
+    levels = {"on_chip": on_chip_memory(accelerator), "all": passing_memories(accelerator), "none": []}[
+        options.elementwise_memory
+    ]
     bits = np.full(count, float(word))
     return side_piece(
         accelerator,

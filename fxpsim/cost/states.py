@@ -65,18 +65,6 @@ class StreamStates:
         return mean + self.metadata_bits
 
 
-def plain_state(word_bits: int) -> StreamStates:
-    """Return one integer state of a word length."""
-    return StreamStates(
-        word_bits=np.array([word_bits]),
-        is_float=np.zeros(1, np.bool_),
-        nonzero=np.ones(1),
-        metadata_bits=np.zeros(1),
-        histogram=np.array([-1]),
-        histograms=(),
-    )
-
-
 def states_of(history: Frame, accelerator: Accelerator) -> tuple[StreamStates, Ints]:
     """Return the distinct states of a validated history and the state number of each of its rows.
 

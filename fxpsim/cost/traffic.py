@@ -149,6 +149,6 @@ def _held(moved: Traffic, memory: Memory) -> Traffic:
         a_read=moved.a_read if "a" in memory.holds else none,
         b_read=moved.b_read if "b" in memory.holds else none,
         out_write=moved.out_write if out else none,
-        sum_read=moved.sum_read if out else none,
-        sum_write=moved.sum_write if out else none,
+        sum_read=moved.sum_read if out and memory.partial_sums else none,
+        sum_write=moved.sum_write if out and memory.partial_sums else none,
     )

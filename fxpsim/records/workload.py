@@ -52,15 +52,15 @@ def as_workload(table: "TableLike", *, where: str = "") -> "pd.DataFrame":
             remedy="correct it, or leave the column out (1)",
         )
     products = frame[["m", "k", "n", "count"]].astype(float).prod(axis=1).to_numpy()
-    if (products >= 2.0**62).any():
+    if (products >= 2.0**50).any():
         row = int(np.argmax(products))
         fail_row(
             where,
             row,
             "m, k, n",
-            what="more than 2^62 MACs in one row",
-            expected="m k n count below 2^62",
-            remedy="check the row's units",
+            what="2^50 MACs or more in one row",
+            expected="m k n count below 2^50 (a step on one accelerator)",
+            remedy="price one accelerator's share of the batch",
         )
     return frame
 

@@ -54,7 +54,7 @@ def broken(pattern: str, replacement: str) -> str:
     ("pattern", "replacement", "expected"),
     [
         ("^columns = 32", "colums = 32", ["mac_array.colums", "'columns'"]),
-        ("^read_pj_per_bit", "read_pj_per_bits", ["memory.buffer.read_pj_per_bits", "'read_pj_per_bit'"]),
+        ("^read_pj_per_bit", "read_pj_per_bits", ["memory.accumulators.read_pj_per_bits", "'read_pj_per_bit'"]),
         (r'law = "fixed"', 'law = "fuzed"', ["mac_array.rate", "fused"]),
         (r'law = "fixed"', 'law = "fused"\nmax_bits = 8\nmin_bit = 2', ["mac_array.rate.min_bit", "'min_bits'"]),
         ("^rows = 32", "rows = 32\nrows = 16", ["not valid TOML", "rows"]),
@@ -67,7 +67,7 @@ def broken(pattern: str, replacement: str) -> str:
         ("^bandwidth_bits_per_cycle = 64.0", "bandwidth_bits_per_cycle = -1.0", ["bandwidth", "greater than 0"]),
         ("^read_pj_per_bit = 20.3", "read_pj_per_bit = inf", ["memory.dram.read_pj_per_bit", "finite"]),
         ('^overflow = "wrap"', 'overflow = "wrp"', ["accumulator.overflow = 'wrp'", "saturate"]),
-        ('reuse = "folds"', 'reuse = "fold"', ["memory.buffer.reuse = 'fold'", "unique"]),
+        ('reuse = "folds"', 'reuse = "fold"', ["memory.accumulators.reuse = 'fold'", "unique"]),
         ("^reference_bits = 8", "reference_bits = 5", ["energy.mac", "reference_bits among bits"]),
     ],
 )

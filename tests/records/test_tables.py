@@ -114,7 +114,7 @@ def test_wrong_unit_and_missing_columns() -> None:
         ({"pass": "update"}, "unknown pass 'update'"),
         ({"m": 0}, "m is 0"),
         ({"kernel_positions": 4}, "does not divide k = 27"),
-        ({"m": 2**40, "n": 2**30}, "2\\^62"),
+        ({"m": 2**40, "n": 2**30}, "2\\^50"),
         ({"a_elements": -1}, "a_elements is -1"),
     ],
 )
