@@ -108,6 +108,20 @@ def mean_bits(histories: Iterable[StreamHistory]) -> dict[str, float]:
     return {stream: bits / elements for stream, (bits, elements) in sums.items()}
 
 
+def mean_bits_over_time(histories: Iterable[StreamHistory], edges: np.ndarray) -> dict[str, np.ndarray]:
+    """Return, between neighboring ``edges`` (steps), the mean word length of each stream over all its elements."""
+    sums: dict[str, np.ndarray] = {}
+    for one in histories:
+        means = one.binned(one.word_bits, edges)
+        known = np.where(np.isnan(means), 0, one.elements)
+        entry = sums.setdefault(one.stream, np.zeros((2, len(means))))
+        entry += [np.nan_to_num(means) * known, known]
+    return {
+        stream: np.divide(bits, elements, out=np.full(len(bits), np.nan), where=elements > 0)
+        for stream, (bits, elements) in sums.items()
+    }
+
+
 def is_float(histories: Iterable[StreamHistory]) -> bool:
     """Return whether every stream that feeds a GEMM is float32 all the time."""
     return all(bool(one.is_float.all()) for one in histories if stream_and_pass(one.stream)[0] not in _MEMORY_ONLY)

@@ -105,7 +105,7 @@ def constants_table(result: "CostResult") -> Table:
         Column(title="constant", text=True),
         Column(title="value"),
         Column(title="unit", text=True),
-        Column(title="source", text=True),
+        Column(title="source", text=True, wide=True),
     ]
     return table(columns, [[c.key, str(c.value), c.unit, c.source] for c in result.constants])
 

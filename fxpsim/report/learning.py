@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from fxpsim.report.bits import StreamHistory, mean_bits_over_time
 from fxpsim.report.figures import SERIES, Figure, Line, lines
 from fxpsim.report.rundir import Run
 
+_BINS = 150  # points of a line
+
 
 def learning_figures(run: Run) -> list[Figure]:
-    """Return loss, accuracy and, where they change, mean word bits over the epochs of a run."""
+    """Return loss and accuracy over the epochs of a run."""
     figures = []
     for key, title in (("loss", "Loss"), ("accuracy", "Accuracy")):
         series = [
@@ -17,10 +22,21 @@ def learning_figures(run: Run) -> list[Figure]:
         ]
         caption = f"{title} of single training batches, and of the whole held-out split."
         figures.append(_drawn(series, title=title, caption=caption, percent=key == "accuracy"))
-    bits = _line(run.training, "mean_word_bits", label="all streams")
-    if len(set(bits.y)) > 1:
-        figures.append(_drawn([bits], title="Mean word bits", caption="Mean word length of all streams in a step."))
     return [figure for figure in figures if figure.legend]
+
+
+def bits_figure(histories: Sequence[StreamHistory], steps: int) -> Figure | None:
+    """Return the mean word length of each stream over the steps; None where no stream ever changes."""
+    edges = np.unique(np.linspace(0, steps, min(steps, _BINS) + 1).round())
+    means = mean_bits_over_time(histories, edges)
+    if all(np.unique(values[~np.isnan(values)]).size < 2 for values in means.values()):
+        return None
+    series = [
+        Line(label=stream, x=edges[:-1].tolist(), y=values.tolist(), **series_style(place))
+        for place, (stream, values) in enumerate(means.items())
+    ]
+    caption = "Mean over all layers, weighted by the elements of their tensors; float32 counts as 32 bits."
+    return lines(series, title="Mean word bits of each stream", caption=caption, x_label="step")
 
 
 def comparison_figures(runs: Sequence[Run]) -> list[Figure]:

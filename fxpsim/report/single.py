@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from fxpsim.report.bits import stream_histories
 from fxpsim.report.costs import Priced, cost_card, price_run
-from fxpsim.report.learning import learning_figures
+from fxpsim.report.learning import bits_figure, learning_figures
 from fxpsim.report.numbers import percent, ratio, scaled
 from fxpsim.report.page import render
 from fxpsim.report.rundir import Run
@@ -35,6 +35,7 @@ def run_page(run: Run, accelerators: Sequence[str]) -> str:
         ],
         facts=facts(run),
         figures=learning_figures(run),
+        bits=bits_figure(histories, run.steps),
         panels=bit_panels(histories, run.steps, scale),
         legend=scale.legend(),
         steps=run.steps,

@@ -17,6 +17,7 @@ class Column:
     title: str
     unit: str = ""
     write: Callable[[Any], Any] = lambda value: value  # markup passes as it is
+    wide: bool = False  # sentences: keep enough width to read them
     text: bool = False  # left-aligned words instead of right-aligned numbers
     bar: bool = False  # draw the value as a share of the largest of the column
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from fxpsim.records import as_history, as_workload
-from fxpsim.report.bits import is_float, mean_bits, stream_histories
+from fxpsim.report.bits import is_float, mean_bits, mean_bits_over_time, stream_histories
 from fxpsim.report.strips import BitScale, bit_panels
 
 
@@ -35,6 +35,14 @@ def test_mean_over_steps_and_elements():
     table = history([(0, 3, "one", "weight", 8, 4), (3, 4, "one", "weight", 4, 2), (0, 4, "two", "weight", 16, 8)])
     # one: (3 * 8 + 4) / 4 = 7 bit for 30 elements; two: 16 bit for 10
     assert mean_bits(stream_histories(table, WORK)) == {"weight": pytest.approx((30 * 7 + 10 * 16) / 40)}
+
+
+def test_mean_over_elements_in_time():
+    table = history([(0, 4, "one", "weight", 8, 4), (2, 4, "two", "weight", 16, 8), (0, 1, "one", "error", 4, 2)])
+    means = mean_bits_over_time(stream_histories(table, WORK), np.array([0, 2, 4]))
+    assert means["weight"].tolist() == [8, pytest.approx((30 * 8 + 10 * 16) / 40)]
+    assert means["error"][0] == 4
+    assert np.isnan(means["error"][1])
 
 
 def test_layers_come_in_the_order_of_the_workload():

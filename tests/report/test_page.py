@@ -78,6 +78,11 @@ def test_says_what_the_run_says(make_run):
     assert "underflow" in text
 
 
+def test_lines_of_mean_bits_only_where_bits_change(make_run):
+    assert "Mean word bits of each stream" in checked(write_report([make_run("moving", method="growing")]))
+    assert "Mean word bits of each stream" not in checked(write_report([make_run("static")]))
+
+
 def test_numbers_are_those_of_the_cost_model(make_run):
     run = make_run("r", method="growing")
     text = checked(write_report([run], accelerators=[ACCELERATOR]))
