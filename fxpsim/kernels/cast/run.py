@@ -17,6 +17,7 @@ from fxpsim.numerics import FixedFormat, Flavor, Overflow, Rounding
 Array = NDArray[Any]
 MAX_EXACT_WORD = 52  # so that every code, and the last bit of an odd one, is exact in a float64
 MAX_SCALE = 1000
+SMALL = 1 << 14  # up to here one kernel per mode serves all types, which saves compilations; larger ones get their own
 
 
 class Noise(NamedTuple):
@@ -93,21 +94,21 @@ def cast_floats(x: NDArray[np.floating[Any]], target: Target, noise: Noise) -> t
     clamps = target.range.rule == 0
     fast = 0 <= fmt.frac_bits <= MAX_SCALE and fmt.word_bits <= MAX_EXACT_WORD
     if fast:
-        out = np.empty(x.size, storage_dtype(fmt.word_bits, fmt.signed))
+        source, out = _typed(x, np.float64), _output(x.size, fmt)
         counts = np.zeros((_units(x.size), COUNTERS), np.int64)
-        convert = "int64" if out.dtype in (np.uint32, np.int64, np.uint64) else "int32"
+        convert = "int64" if out.itemsize == 8 or fmt.max_code >= 1 << 31 else "int32"
         # beyond 2**52 a float cannot hold an odd neighbor: a clamp does not care, its counter of jammed values does
         limit = math.inf if clamps and target.rounding.keeps_exact else 2.0**51
         numbers = (2.0**fmt.frac_bits, float(target.least), float(fmt.max_code), limit)
         kernel = float_kernel(target.rounding, convert)
         key = (*noise.key, noise.mask)
-        parallel_for(kernel, len(counts), x, out, noise.words, counts, numbers, target.range, key)
+        parallel_for(kernel, len(counts), source, out, noise.words, counts, numbers, target.range, key)
         if not counts[:, 3].any():
-            return out, _counts(counts)
+            return _stored(out, fmt), _counts(counts)
     _refuse_no_numbers(x, clamps)
     wide = np.empty(x.size, np.uint64)
     counts = np.zeros((_units(x.size), COUNTERS), np.int64)
-    source = np.ascontiguousarray(x, np.float64)
+    source = x.astype(np.float64, copy=False)
     numbers = (fmt.frac_bits, MODES[target.rounding], target.range, (*noise.key, noise.mask))
     parallel_for(wide_floats, len(counts), source, wide, noise.words, counts, *numbers)
     return _stored(wide, fmt), _counts(counts)
@@ -152,13 +153,14 @@ def _run_integer(
     operation: str, inputs: tuple[Array, ...], shift: int, target: Target, noise: Noise
 ) -> tuple[Array, Counts]:
     fmt = target.format
-    out = np.empty(inputs[0].size, storage_dtype(fmt.word_bits, fmt.signed))
+    out = _output(inputs[0].size, fmt)
     counts = np.zeros((_units(out.size), COUNTERS), np.int64)
     numbers = (max(-shift, 0), max(shift, 0), target.least, min(fmt.max_code, (1 << 63) - 1))
     kernel = integer_kernel(operation, target.rounding)
     key = (*noise.key, noise.mask)
-    parallel_for(kernel, len(counts), *inputs, out, noise.words, counts, numbers, target.range, key)
-    return out, _counts(counts)
+    sources = [_typed(x, np.int64) for x in inputs]
+    parallel_for(kernel, len(counts), *sources, out, noise.words, counts, numbers, target.range, key)
+    return _stored(out, fmt), _counts(counts)
 
 
 def _wide_codes(x: Array, factor: Array, shift: int, target: Target, noise: Noise) -> tuple[Array, Counts]:
@@ -170,6 +172,18 @@ def _wide_codes(x: Array, factor: Array, shift: int, target: Target, noise: Nois
     return _stored(out, target.format), _counts(counts)
 
 
-def _stored(patterns: NDArray[np.uint64], fmt: FixedFormat) -> Array:
+def _typed(x: Array, small: type[np.generic]) -> Array:
+    return x.astype(small, copy=False) if x.size <= SMALL else x
+
+
+def _output(size: int, fmt: FixedFormat) -> Array:
+    """Return an array for patterns: signed whatever the format, so that fewer kernels are compiled."""
+    return np.empty(size, np.int64 if size <= SMALL else storage_dtype(fmt.word_bits, True))
+
+
+def _stored(patterns: Array, fmt: FixedFormat) -> Array:
+    """Read patterns of any length as codes in the storage type."""
     dtype = storage_dtype(fmt.word_bits, fmt.signed)
-    return patterns.view(np.int64 if fmt.signed else np.uint64).astype(dtype, copy=False)
+    if patterns.itemsize == dtype.itemsize:
+        return patterns.view(dtype)
+    return patterns.astype(dtype)
