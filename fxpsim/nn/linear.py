@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from fxpsim.autodiff import Tensor
-from fxpsim.autodiff import ops
+from fxpsim.autodiff import Tensor, ops
 from fxpsim.nn.initializers import he_uniform, zeros
 from fxpsim.nn.module import Module
 from fxpsim.nn.parameter import Initializer, Parameter

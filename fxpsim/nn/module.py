@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fxpsim.autodiff import Tensor
-from fxpsim.nn.parameter import Parameter
+from fxpsim.nn.parameter import Buffer, Parameter
 
 
 class Module:
@@ -38,6 +38,12 @@ class Module:
             if isinstance(item, Parameter):
                 yield name, item
 
+    def own_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """Yield the buffers of this very module."""
+        for name, item in vars(self).items():
+            if isinstance(item, Buffer):
+                yield name, item
+
     def modules(self) -> Iterator[Module]:
         """Yield this module and all below, parents first."""
         yield self
@@ -50,6 +56,12 @@ class Module:
             for _, parameter in module.own_parameters():
                 yield parameter
 
+    def buffers(self) -> Iterator[Buffer]:
+        """Yield all buffers, in the order of the modules."""
+        for module in self.modules():
+            for _, buffer in module.own_buffers():
+                yield buffer
+
     def bind(self, path: str = "") -> Module:
         """Name this module and all below by their attributes, joined with dots; returns the module.
 
@@ -61,6 +73,8 @@ class Module:
         self.path = path
         for name, parameter in self.own_parameters():
             parameter.path = f"{path}.{name}" if path else name
+        for name, buffer in self.own_buffers():
+            buffer.path = f"{path}.{name}" if path else name
         for name, child in self.children():
             child.bind(f"{path}.{name}" if path else name)
         return self

@@ -1,17 +1,48 @@
-"""A trained tensor of a module."""
+"""Tensors that a module keeps from step to step: trained parameters, and averages."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 
 from fxpsim.autodiff import Tensor
 from fxpsim.numerics import RandomBits
-from fxpsim.units import Master
+from fxpsim.units import Master, Value
 
 Initializer = Callable[[tuple[int, ...], RandomBits], np.ndarray]
+
+
+@dataclass(eq=False)
+class Buffer:
+    """State that training keeps without a gradient, such as a running mean: an average in the update unit.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Its shape.
+    initial : float
+        Value of every element before the first step.
+    rate : Fraction
+        Share of a new observation: ``state <- state + rate (observed - state)``.
+    path : str
+        Name in the network, such as ``bn1.running_mean``; set when the network is bound.
+    """
+
+    shape: tuple[int, ...]
+    initial: float
+    rate: Fraction
+    path: str = ""
+    master: Master | None = field(default=None, repr=False)
+    tensor: Tensor | None = field(default=None, repr=False)
+    observed: Value | None = field(default=None, repr=False)
+
+    def __call__(self) -> Tensor:
+        """Return the tensor of the current step."""
+        assert self.tensor is not None, f"{self.path} is not bound to an engine"
+        return self.tensor
 
 
 @dataclass(eq=False)

@@ -35,6 +35,14 @@ class AvgPool2d(Module):
         return ops.average_pool(x, window=self.window)
 
 
+class GlobalAvgPool2d(Module):
+    """Mean of every channel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, H, W, C) to (N, C)."""
+        return ops.global_average_pool(x)
+
+
 class Flatten(Module):
     """Join all axes but the first."""
 

@@ -12,7 +12,7 @@ import numpy as np
 from fxpsim.autodiff import Engine, Tensor, ops
 from fxpsim.data import Dataset, Split, batches
 from fxpsim.errors import UserError
-from fxpsim.nn import Module, Parameter
+from fxpsim.nn import Buffer, Module, Parameter
 from fxpsim.numerics import FixedFormat, RandomBits
 from fxpsim.optim import Schedule, optimizers, schedules
 from fxpsim.registry import Registry, unknown
@@ -78,6 +78,7 @@ class Session:
         self.random = RandomBits(seed=recipe.seed)
         self.network = build_network(resolved.network_file, dataset, recipe.network_options)
         self.parameters = list(self.network.parameters())
+        self.buffers = list(self.network.buffers())
         self.precision = RunPrecision(method, _weight_layers(self.network), self.random)
         self.engine, self.update = _units(resolved, method, self.precision)
         self.optimizer = _from_table(optimizers, recipe.optimizer, "optimizer")
@@ -86,6 +87,8 @@ class Session:
         for parameter in self.parameters:
             values = parameter.initializer(parameter.shape, self.random.derive("initialize", parameter.path))
             parameter.master = self.update.create(values)
+        for buffer in self.buffers:
+            buffer.master = self.update.create_average(np.full(buffer.shape, buffer.initial))
 
     # --- one step
 
@@ -109,6 +112,10 @@ class Session:
         gradients = loss.backward()
         for parameter in self.parameters:
             self._update(parameter, gradients[id(parameter.tensor)], index)
+        for buffer in self.buffers:
+            if buffer.observed is not None:
+                self.update.average(_master(buffer), buffer.observed, buffer.rate)
+                buffer.observed = None
         self._release()
         self.engine.counter = None
         return StepResult(loss.total, loss.samples, loss.correct)
@@ -126,9 +133,13 @@ class Session:
             value = self.engine.vector.load(master.weights, master.frac_bits)
             parameter.tensor = Tensor(self.engine, value, requires_grad=requires_grad)
 
+        for buffer in self.buffers:
+            master = _master(buffer)
+            buffer.tensor = Tensor(self.engine, self.engine.vector.load(master.weights, master.frac_bits))
+
     def _release(self) -> None:
-        for parameter in self.parameters:
-            parameter.tensor = None
+        for kept in (*self.parameters, *self.buffers):
+            kept.tensor = None
 
     def _update(self, parameter: Parameter, gradient: Tensor, index: int) -> None:
         with self.engine.at(layer=parameter.layer, pass_="update"):
@@ -181,6 +192,7 @@ class Session:
             master = _master(parameter)
             found[parameter.path] = master.weights
             found |= {f"{parameter.path}/{name}": array for name, array in master.moments.items()}
+        found |= {buffer.path: _master(buffer).weights for buffer in self.buffers}
         return found
 
     def load_arrays(self, arrays: dict[str, np.ndarray]) -> None:
@@ -190,6 +202,8 @@ class Session:
             prefix = parameter.path + "/"
             master.weights = arrays[parameter.path]
             master.moments = {key.removeprefix(prefix): a for key, a in arrays.items() if key.startswith(prefix)}
+        for buffer in self.buffers:
+            _master(buffer).weights = arrays[buffer.path]
 
     def restore(self, state: dict[str, Any]) -> None:
         """Restore policy, workload and counters from a checkpoint's state."""
@@ -221,9 +235,9 @@ def master_factor(factor: Any) -> Any:
     return Fraction(round(factor * 2**40), 2**40)
 
 
-def _master(parameter: Parameter) -> Master:
-    assert parameter.master is not None
-    return parameter.master
+def _master(kept: Parameter | Buffer) -> Master:
+    assert kept.master is not None
+    return kept.master
 
 
 def _weight_layers(network: Module) -> list[str]:

@@ -7,6 +7,8 @@ only). They start from the largest code itself where a tensor enters the unit: b
 behind a reduction.
 """
 
+# ruff: noqa: PLR0917  (operands are positional)
+
 from __future__ import annotations
 
 import math
@@ -15,8 +17,9 @@ from fractions import Fraction
 import numpy as np
 
 from fxpsim.errors import UserError
-from fxpsim.kernels import softmax, windows
+from fxpsim.kernels import moves, softmax, windows
 from fxpsim.numerics import FixedFormat, Rounding
+from fxpsim.units import fixed_norm
 from fxpsim.units.floating import store_codes
 from fxpsim.units.graph import Node, apply, evaluate, leaf, parameter
 from fxpsim.units.noise import noise_node
@@ -57,7 +60,7 @@ class FixedUnit:
         assert sums.frac_bits is not None
         return self._dropped(leaf(sums.codes), sums.frac_bits, sums.max_abs, nonnegative=False)
 
-    def _narrow(self, a: Value) -> Value:
+    def narrow(self, a: Value) -> Value:
         """Return ``a`` in the unit's word. Only a loaded or summed tensor can be longer: its largest code decides."""
         assert a.frac_bits is not None
         assert a.bound is not None
@@ -85,8 +88,8 @@ class FixedUnit:
 
     def _largest(self, a: Value) -> int:
         """Read the largest magnitude of a tensor."""
-        self.array(a)
-        ((low, high),) = evaluate([], [("range", a.node)])
+        stores = [] if a.node.array is not None else [(a.node, self._storage(a))]
+        ((low, high),) = evaluate(stores, [("range", a.node)])
         return max(-low, high)
 
     # --- element-wise
@@ -100,7 +103,7 @@ class FixedUnit:
         return self._sum("subtract", a, b)
 
     def _sum(self, primitive: str, a: Value, b: Value) -> Value:
-        a, b = self._narrow(a), self._narrow(b)
+        a, b = self.narrow(a), self.narrow(b)
         assert a.frac_bits is not None
         assert b.frac_bits is not None
         # both operands must fit the register at the common binary point; the finer one gives way
@@ -127,17 +130,20 @@ class FixedUnit:
 
     def multiply(self, a: Value, b: Value) -> Value:
         """Broadcast product: exact in the register, rounded once."""
-        a, b = self._narrow(a), self._narrow(b)
-        assert a.frac_bits is not None and a.bound is not None
-        assert b.frac_bits is not None and b.bound is not None
+        a, b = self.narrow(a), self.narrow(b)
+        assert a.frac_bits is not None
+        assert a.bound is not None
+        assert b.frac_bits is not None
+        assert b.bound is not None
         product = apply("multiply", a.node, b.node, dtype="i32")
         nonnegative = a.nonnegative and b.nonnegative
         return self._dropped(product, a.frac_bits + b.frac_bits, a.bound * b.bound, nonnegative)
 
     def scale(self, a: Value, factor: Fraction) -> Value:
         """Multiply by a constant, held as a word of the unit and a shift; a power of two only moves the point."""
-        a = self._narrow(a)
-        assert a.frac_bits is not None and a.bound is not None
+        a = self.narrow(a)
+        assert a.frac_bits is not None
+        assert a.bound is not None
         mantissa, shift = constant(factor, self.word_bits - 1)
         if abs(mantissa) == 1:
             node = a.node if mantissa > 0 else apply("negate", a.node, dtype="i32")
@@ -153,7 +159,7 @@ class FixedUnit:
 
     def gate(self, condition: Value, a: Value) -> Value:
         """``a`` where ``condition > 0``, else 0."""
-        a = self._narrow(a)
+        a = self.narrow(a)
         zero = parameter(0, "i32")
         positive = apply("greater", condition.node, zero, dtype="i32")
         return Value(apply("select", positive, a.node, zero, dtype="i32"), a.frac_bits, a.bound, a.nonnegative)
@@ -162,59 +168,98 @@ class FixedUnit:
 
     def sum_leading(self, a: Value, shape: tuple[int, ...]) -> Value:
         """Sum over the leading axes, exactly, then round to the unit's word."""
-        a = self._narrow(a)
+        a = self.narrow(a)
         (total,) = evaluate([], [("column_sum", a.node)])
         sums = np.asarray(total).reshape(-1, math.prod(shape)).sum(0, dtype=np.int64).reshape(shape)
-        return self._narrow(Value(leaf(sums), a.frac_bits, int(np.abs(sums).max()), a.nonnegative))
+        return self.narrow(Value(leaf(sums), a.frac_bits, int(np.abs(sums).max()), a.nonnegative))
 
     def reshape(self, a: Value, shape: tuple[int, ...]) -> Value:
         """Return the same elements under another shape."""
-        a = self._narrow(a)
+        a = self.narrow(a)
         return Value(leaf(self.array(a)).reshaped(shape), a.frac_bits, a.bound, a.nonnegative)
+
+    def take(self, a: Value, index: tuple[slice, ...]) -> Value:
+        """Return ``a[index]``."""
+        a = self.narrow(a)
+        return Value(leaf(self.array(a)[index]), a.frac_bits, a.bound, a.nonnegative)
+
+    def put(self, a: Value, index: tuple[slice, ...], shape: tuple[int, ...]) -> Value:
+        """Return zeros with ``a`` in the places ``index``."""
+        a = self.narrow(a)
+        return Value(leaf(moves.put(self.array(a), index, shape)), a.frac_bits, a.bound, a.nonnegative)
 
     def array(self, a: Value) -> np.ndarray:
         """Return the codes in memory."""
         if a.node.array is None:
-            evaluate([(a.node, "i16" if a.bound is not None and a.bound <= self.limit else "i32")])
+            evaluate([(a.node, self._storage(a))])
         assert a.node.array is not None
         return a.node.array
 
+    def _storage(self, a: Value) -> str:
+        return "i16" if a.bound is not None and a.bound <= self.limit else "i32"
+
     def window_max(self, a: Value, window: windows.Window) -> tuple[Value, np.ndarray]:
         """Return the largest element of each window."""
-        a = self._narrow(a)
+        a = self.narrow(a)
         largest, winners = windows.window_max(self.array(a), window)
         return Value(leaf(largest), a.frac_bits, a.bound, a.nonnegative), winners
 
-    def window_max_gradient(self, g: Value, winners: np.ndarray, window: windows.Window, shape: tuple[int, ...]) -> Value:
+    def window_max_gradient(
+        self, g: Value, winners: np.ndarray, window: windows.Window, shape: tuple[int, ...]
+    ) -> Value:
         """Send each gradient back to its window's winner."""
-        g = self._narrow(g)
+        g = self.narrow(g)
         spread = windows.window_max_gradient(self.array(g), winners, window, shape)
         return self._overlapping(spread, g, window)
 
     def window_sum(self, a: Value, window: windows.Window) -> Value:
         """Sum of each window, exactly, then rounded to the unit's word."""
-        a = self._narrow(a)
+        a = self.narrow(a)
         sums = windows.window_sum(self.array(a), window)
         assert a.bound is not None
-        return self._narrow(Value(leaf(sums), a.frac_bits, a.bound * window.area, a.nonnegative))
+        return self.narrow(Value(leaf(sums), a.frac_bits, a.bound * window.area, a.nonnegative))
 
     def window_sum_gradient(self, g: Value, window: windows.Window, shape: tuple[int, ...]) -> Value:
         """Send each gradient back to every element of its window."""
-        g = self._narrow(g)
+        g = self.narrow(g)
         return self._overlapping(windows.window_sum_gradient(self.array(g), window, shape), g, window)
 
     def _overlapping(self, spread: np.ndarray, g: Value, window: windows.Window) -> Value:
         assert g.bound is not None
-        return self._narrow(Value(leaf(spread), g.frac_bits, g.bound * window.overlap, g.nonnegative))
+        return self.narrow(Value(leaf(spread), g.frac_bits, g.bound * window.overlap, g.nonnegative))
 
     def softmax_cross_entropy(self, logits: Value, labels: np.ndarray) -> tuple[Fraction, Value, int]:
         """Return the summed loss (nats), ``softmax - one_hot`` and the number of right rows, by integer tables."""
-        logits = self._narrow(logits)
+        logits = self.narrow(logits)
         assert logits.frac_bits is not None
         loss, gradient, correct = softmax.cross_entropy_fixed(self.array(logits), logits.frac_bits, labels)
         frac_bits = self.word_bits - 1
         wide = Value(leaf(gradient), softmax.PROBABILITY_FRAC_BITS, 2**softmax.PROBABILITY_FRAC_BITS)
-        return loss, self._at(wide, frac_bits) if frac_bits < softmax.PROBABILITY_FRAC_BITS else self._narrow(wide), correct
+        return (
+            loss,
+            self._at(wide, frac_bits) if frac_bits < softmax.PROBABILITY_FRAC_BITS else self.narrow(wide),
+            correct,
+        )
+
+    # --- normalization
+
+    def normalize_batch(
+        self, x: Value, gamma: Value, beta: Value, epsilon: Fraction
+    ) -> tuple[Value, fixed_norm.FixedStatistics]:
+        """Normalize every column with the statistics of the batch, then scale and shift it."""
+        return fixed_norm.normalize_batch(self, x, gamma, beta, epsilon)
+
+    def normalize_frozen(
+        self, x: Value, gamma: Value, beta: Value, mean: Value, variance: Value, epsilon: Fraction
+    ) -> tuple[Value, fixed_norm.FixedStatistics]:
+        """Normalize every column with given statistics, then scale and shift it."""
+        return fixed_norm.normalize_frozen(self, x, gamma, beta, mean, variance, epsilon)
+
+    def normalize_gradient(
+        self, g: Value, gamma: Value, kept: fixed_norm.FixedStatistics
+    ) -> tuple[Value, Value, Value]:
+        """Return the gradients with respect to the input, gamma and beta."""
+        return fixed_norm.normalize_gradient(self, g, gamma, kept)
 
     # --- out of the unit
 
@@ -278,7 +323,8 @@ def _floor_log2(x: Fraction) -> int:
 
 def _room(a: Value) -> int:
     """The largest fraction length at which the codes of ``a`` still fit half the register."""
-    assert a.frac_bits is not None and a.bound is not None
+    assert a.frac_bits is not None
+    assert a.bound is not None
     return a.frac_bits + (REGISTER_BITS - 1) - a.bound.bit_length()
 
 

@@ -1,5 +1,7 @@
 """The binary32 vector unit: every operation rounded on its own, reductions in an order that the shape alone fixes."""
 
+# ruff: noqa: PLR0917  (operands are positional)
+
 from __future__ import annotations
 
 import math
@@ -9,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from fxpsim.errors import UserError
-from fxpsim.kernels import softmax, windows
+from fxpsim.kernels import moves, softmax, windows
 from fxpsim.numerics import FixedFormat, Rounding
+from fxpsim.units import floating_norm
 from fxpsim.units.graph import Node, apply, evaluate, leaf, parameter
 from fxpsim.units.noise import noise_node
 from fxpsim.units.values import Accumulated, CastCounts, Operand, Value
@@ -76,6 +79,14 @@ class FloatUnit:
         """Return the same elements under another shape."""
         return Value(leaf(self.array(a)).reshaped(shape), nonnegative=a.nonnegative)
 
+    def take(self, a: Value, index: tuple[slice, ...]) -> Value:
+        """Return ``a[index]``."""
+        return Value(leaf(self.array(a)[index]), nonnegative=a.nonnegative)
+
+    def put(self, a: Value, index: tuple[slice, ...], shape: tuple[int, ...]) -> Value:
+        """Return zeros with ``a`` in the places ``index``."""
+        return Value(leaf(moves.put(self.array(a), index, shape)), nonnegative=a.nonnegative)
+
     def array(self, a: Value) -> np.ndarray:
         """Return the elements in memory."""
         if a.node.array is None:
@@ -88,7 +99,9 @@ class FloatUnit:
         largest, winners = windows.window_max(self.array(a), window)
         return Value(leaf(largest), nonnegative=a.nonnegative), winners
 
-    def window_max_gradient(self, g: Value, winners: np.ndarray, window: windows.Window, shape: tuple[int, ...]) -> Value:
+    def window_max_gradient(
+        self, g: Value, winners: np.ndarray, window: windows.Window, shape: tuple[int, ...]
+    ) -> Value:
         """Send each gradient back to its window's winner."""
         return Value(leaf(windows.window_max_gradient(self.array(g), winners, window, shape)))
 
@@ -104,6 +117,24 @@ class FloatUnit:
         """Return the summed loss (nats), ``softmax - one_hot`` and the number of right rows."""
         loss, gradient, correct = softmax.cross_entropy_float(self.array(logits), labels)
         return loss, Value(leaf(gradient)), correct
+
+    def normalize_batch(
+        self, x: Value, gamma: Value, beta: Value, epsilon: Fraction
+    ) -> tuple[Value, floating_norm.FloatStatistics]:
+        """Normalize every column with the statistics of the batch, then scale and shift it."""
+        return floating_norm.normalize_batch(self, x, gamma, beta, epsilon)
+
+    def normalize_frozen(
+        self, x: Value, gamma: Value, beta: Value, mean: Value, variance: Value, epsilon: Fraction
+    ) -> tuple[Value, floating_norm.FloatStatistics]:
+        """Normalize every column with given statistics, then scale and shift it."""
+        return floating_norm.normalize_frozen(self, x, gamma, beta, mean, variance, epsilon)
+
+    def normalize_gradient(
+        self, g: Value, gamma: Value, kept: floating_norm.FloatStatistics
+    ) -> tuple[Value, Value, Value]:
+        """Return the gradients with respect to the input, gamma and beta."""
+        return floating_norm.normalize_gradient(self, g, gamma, kept)
 
     def leading_exponent(self, a: Value) -> int | None:
         """Return the least e such that every ``|a| < 2**e``; None if all elements are zero."""

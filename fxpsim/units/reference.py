@@ -1,5 +1,7 @@
 """The reference interpreter: the same ops in NumPy's binary64, one after the other. For gradient checks and tests."""
 
+# ruff: noqa: PLR0917  (operands are positional)
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -8,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fxpsim.kernels import mac, windows
+from fxpsim.kernels import mac, moves, windows
 from fxpsim.units.values import Accumulated, CastCounts, Operand
 
 
@@ -23,6 +25,36 @@ class Exact:
     def shape(self) -> tuple[int, ...]:
         """Shape of the tensor."""
         return self.array.shape
+
+
+@dataclass(slots=True)
+class ExactStatistics:
+    """What batch normalization keeps for its gradient."""
+
+    x: np.ndarray
+    center: np.ndarray
+    spread: np.ndarray
+    epsilon: float
+    batch: bool
+
+    @property
+    def inverse(self) -> np.ndarray:
+        """Inverse standard deviation of every column."""
+        return 1 / np.sqrt(self.spread + self.epsilon)
+
+    @property
+    def normalized(self) -> np.ndarray:
+        """The normalized input."""
+        return (self.x - self.center) * self.inverse
+
+    def mean(self) -> Exact:
+        """Return the mean of every column of the batch."""
+        return Exact(self.center)
+
+    def variance(self) -> Exact:
+        """Return the unbiased variance of every column of the batch."""
+        count = self.x.size // self.x.shape[-1]
+        return Exact(self.spread * count / max(count - 1, 1))
 
 
 class ReferenceUnit:
@@ -70,12 +102,22 @@ class ReferenceUnit:
         """Return the same elements under another shape."""
         return Exact(a.array.reshape(shape))
 
+    def take(self, a: Exact, index: tuple[slice, ...]) -> Exact:
+        """Return ``a[index]``."""
+        return Exact(a.array[index], a.nonnegative)
+
+    def put(self, a: Exact, index: tuple[slice, ...], shape: tuple[int, ...]) -> Exact:
+        """Return zeros with ``a`` in the places ``index``."""
+        return Exact(moves.put(a.array, index, shape), a.nonnegative)
+
     def window_max(self, a: Exact, window: windows.Window) -> tuple[Exact, np.ndarray]:
         """Return the largest element of each window."""
         largest, winners = windows.window_max(a.array, window)
         return Exact(largest), winners
 
-    def window_max_gradient(self, g: Exact, winners: np.ndarray, window: windows.Window, shape: tuple[int, ...]) -> Exact:
+    def window_max_gradient(
+        self, g: Exact, winners: np.ndarray, window: windows.Window, shape: tuple[int, ...]
+    ) -> Exact:
         """Send each gradient back to its window's winner."""
         return Exact(windows.window_max_gradient(g.array, winners, window, shape))
 
@@ -97,6 +139,29 @@ class ReferenceUnit:
         gradient[rows, labels] -= 1
         loss = float((np.log(total[:, 0]) - x[rows, labels]).sum())
         return loss, Exact(gradient), int((logits.array.argmax(axis=1) == labels).sum())
+
+    def normalize_batch(self, x: Exact, gamma: Exact, beta: Exact, epsilon: Fraction) -> tuple[Exact, ExactStatistics]:
+        """Normalize every column with the statistics of the batch, then scale and shift it."""
+        rows = x.array.reshape(-1, x.shape[-1])
+        kept = ExactStatistics(x.array, rows.mean(0), rows.var(0), float(epsilon), batch=True)
+        return Exact(kept.normalized * gamma.array + beta.array), kept
+
+    def normalize_frozen(
+        self, x: Exact, gamma: Exact, beta: Exact, mean: Exact, variance: Exact, epsilon: Fraction
+    ) -> tuple[Exact, ExactStatistics]:
+        """Normalize every column with given statistics, then scale and shift it."""
+        kept = ExactStatistics(x.array, mean.array, variance.array, float(epsilon), batch=False)
+        return Exact(kept.normalized * gamma.array + beta.array), kept
+
+    def normalize_gradient(self, g: Exact, gamma: Exact, kept: ExactStatistics) -> tuple[Exact, Exact, Exact]:
+        """Return the gradients with respect to the input, gamma and beta."""
+        axes = tuple(range(g.array.ndim - 1))
+        to_beta, to_gamma = g.array.sum(axes), (g.array * kept.normalized).sum(axes)
+        inner = g.array
+        if kept.batch:
+            count = g.array.size // g.shape[-1]
+            inner = inner - to_beta / count - kept.normalized * to_gamma / count
+        return Exact(gamma.array * kept.inverse * inner), Exact(to_gamma), Exact(to_beta)
 
     def operand(self, a: Exact) -> tuple[Operand, CastCounts]:
         """Return the tensor as it is."""

@@ -16,6 +16,7 @@ from fxpsim.units.noise import noise_node
 from fxpsim.units.values import CastCounts, Value
 
 COEFFICIENT_BITS = 16
+AVERAGE_BITS = 46  # a difference times a coefficient fits 63 bits
 
 
 @dataclass(slots=True)
@@ -50,8 +51,10 @@ class Master:
 
     def read(self) -> np.ndarray:
         """Return the weights as float64."""
-        return self.weights.astype(np.float64) if self.format is None else np.ldexp(
-            self.weights.astype(np.float64), -self.format.frac_bits
+        return (
+            self.weights.astype(np.float64)
+            if self.format is None
+            else np.ldexp(self.weights.astype(np.float64), -self.format.frac_bits)
         )
 
 
@@ -80,6 +83,14 @@ class UpdateUnit(Protocol):
         """Make one step; returns the counts of the streams ``master`` and ``momentum``."""
         ...
 
+    def create_average(self, values: np.ndarray) -> Master:
+        """Bring the initial values of a running average into the unit's format."""
+        ...
+
+    def average(self, master: Master, observed: Value, rate: Fraction) -> None:
+        """Move a running average: ``state <- state + rate (observed - state)``."""
+        ...
+
 
 def build_update_unit(accelerator: Accelerator) -> UpdateUnit:
     """Return the update unit that an accelerator's file describes."""
@@ -97,6 +108,18 @@ class FloatUpdate:
     def create(self, values: np.ndarray) -> Master:
         """Round the initial values to binary32."""
         return Master(values.astype(np.float32), None)
+
+    def create_average(self, values: np.ndarray) -> Master:
+        """Round the initial values to binary32."""
+        return self.create(values)
+
+    def average(self, master: Master, observed: Value, rate: Fraction) -> None:
+        """Move a running average, every operation rounded on its own."""
+        state = leaf(master.weights)
+        moved = _float("add", state, _float("multiply", _float("subtract", observed.node, state), _constant(rate)))
+        evaluate([(moved, "f32")])
+        assert moved.array is not None
+        master.weights = moved.array
 
     def sgd(self, master: Master, grad: Value, step: SgdStep, key: tuple[int, int]) -> dict[str, CastCounts]:
         """Make one step of stochastic gradient descent."""
@@ -159,6 +182,34 @@ class FixedUpdate:
         codes = np.rint(np.ldexp(values.astype(np.float64), fmt.frac_bits))
         return Master(np.clip(codes, fmt.min_code, fmt.max_code).astype(np.int32), fmt, self.momentum_format)
 
+    def create_average(self, values: np.ndarray) -> Master:
+        """Round the initial values to the format of averages.
+
+        It is wider than a master weight: ``AVERAGE_BITS`` bits, because a variance has twice the range of its tensor.
+        """
+        fmt = self.average_format
+        codes = np.rint(np.ldexp(values.astype(np.float64), fmt.frac_bits))
+        return Master(np.clip(codes, fmt.min_code, fmt.max_code).astype(np.int64), fmt)
+
+    @property
+    def average_format(self) -> FixedFormat:
+        """Format of running averages: the master's fraction length (made even), ``AVERAGE_BITS`` bits."""
+        return FixedFormat(word_bits=AVERAGE_BITS, frac_bits=self.master_format.frac_bits // 2 * 2)
+
+    def average(self, master: Master, observed: Value, rate: Fraction) -> None:
+        """Move a running average: exact difference and product, rounded once; the observation saturates."""
+        fmt = self.average_format
+        target = _observed_codes(observed, fmt)
+        mantissa, shift = constant(rate, COEFFICIENT_BITS - 1)
+        low, high = parameter(fmt.min_code, "i64"), parameter(fmt.max_code, "i64")
+        target_node = apply("clamp", leaf(target), low, high, dtype="i64")
+        state = leaf(master.weights)
+        step = _wide("multiply", _wide("subtract", target_node, state), parameter(mantissa, "i64"))
+        moved = _wide("add", state, _move(step, shift, 0, Rounding.HALF_EVEN, (0, 0)))
+        evaluate([(moved, "i64")])
+        assert moved.array is not None
+        master.weights = moved.array
+
     def sgd(self, master: Master, grad: Value, step: SgdStep, key: tuple[int, int]) -> dict[str, CastCounts]:
         """Make one step of stochastic gradient descent."""
         moment, weight = self.momentum_format, self.master_format
@@ -176,7 +227,9 @@ class FixedUpdate:
         velocity_node, velocity_counts = _store(total, moment)
         direction = velocity_node
         if step.momentum and step.nesterov:
-            direction = _wide("add", gradient, self._product(velocity_node, moment, step.momentum, moment.frac_bits, key))
+            direction = _wide(
+                "add", gradient, self._product(velocity_node, moment, step.momentum, moment.frac_bits, key)
+            )
         delta = self._product(direction, moment, step.learning_rate, weight.frac_bits, (key[1], key[0]))
         moved, master_counts = _store(_wide("subtract", weights, delta), weight)
         stores = [(moved, "i32")] + ([(velocity_node, "i32")] if step.momentum else [])
@@ -196,6 +249,22 @@ class FixedUpdate:
         mantissa, shift = constant(factor, COEFFICIENT_BITS - 1)
         product = _wide("multiply", a, parameter(mantissa, "i64"))
         return _move(product, fmt.frac_bits + shift, frac_bits, self.rounding, key)
+
+
+def _observed_codes(observed: Value, fmt: FixedFormat) -> np.ndarray:
+    """Return observed codes at the fraction length of ``fmt``, saturated before a shift could lose their top bits."""
+    if observed.node.array is None:
+        evaluate([(observed.node, "i64")])
+    assert observed.node.array is not None
+    assert observed.frac_bits is not None
+    codes = observed.node.array.astype(np.int64)
+    shift = fmt.frac_bits - observed.frac_bits
+    if shift < 0:
+        low = codes >> min(-shift, 62)
+        rest = codes - (low << min(-shift, 62))
+        return low + (2 * rest + (low & 1) > 1 << min(-shift, 62))
+    limit = fmt.max_code >> min(shift, 62)
+    return np.clip(codes, -limit, limit) << min(shift, 62)
 
 
 def _wide(primitive: str, a: Node, b: Node) -> Node:

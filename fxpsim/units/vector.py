@@ -4,6 +4,8 @@ An op's value rule calls these methods and nothing else, so that one network run
 binary32 unit, on the binary64 reference of the gradient check, and on shapes alone.
 """
 
+# ruff: noqa: PLR0917  (operands are positional)
+
 from __future__ import annotations
 
 from fractions import Fraction
@@ -60,6 +62,14 @@ class VectorUnit(Protocol):
         """Return the same elements under another shape."""
         ...
 
+    def take(self, a: Any, index: tuple[slice, ...]) -> Any:
+        """Return ``a[index]``, a tuple of slices."""
+        ...
+
+    def put(self, a: Any, index: tuple[slice, ...], shape: tuple[int, ...]) -> Any:
+        """Return zeros of ``shape`` with ``a`` in the places ``index``."""
+        ...
+
     def window_max(self, a: Any, window: Any) -> tuple[Any, Any]:
         """Return the largest element of each window, and which one it was."""
         ...
@@ -78,6 +88,23 @@ class VectorUnit(Protocol):
 
     def softmax_cross_entropy(self, logits: Any, labels: np.ndarray) -> tuple[Any, Any, Any]:
         """Return the summed loss, ``softmax - one_hot``, and the number of rows whose largest logit is the label's."""
+        ...
+
+    def normalize_batch(self, x: Any, gamma: Any, beta: Any, epsilon: Fraction) -> tuple[Any, Any]:
+        """Batch normalization over the last axis's columns; also returns what the gradient needs.
+
+        That object has ``mean()`` and ``variance()`` (unbiased), for the running statistics.
+        """
+        ...
+
+    def normalize_frozen(
+        self, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, epsilon: Fraction
+    ) -> tuple[Any, Any]:
+        """Batch normalization with given statistics."""
+        ...
+
+    def normalize_gradient(self, g: Any, gamma: Any, kept: Any) -> tuple[Any, Any, Any]:
+        """Return the gradients with respect to x, gamma and beta."""
         ...
 
     def leading_exponent(self, a: Any) -> int | None:

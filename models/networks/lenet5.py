@@ -1,6 +1,6 @@
 """LeNet-5 in its common form: ReLU, max pooling, three fully connected layers.
 
-After LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", Proc. IEEE 86(11), 1998.
+After LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", Proc. IEEE, 1998.
 Differences: ReLU instead of scaled tanh, max pooling instead of trainable sub-sampling, a full second convolution and a
 softmax output. For 28 x 28 x 1 inputs and 10 classes: 61,706 parameters, 416,520 MAdds a sample forward.
 """

@@ -1,5 +1,7 @@
 """Quantization of a stream, with a straight-through gradient."""
 
+# ruff: noqa: D102  (Op says what the rules do)
+
 from __future__ import annotations
 
 from fxpsim.autodiff.op import Op

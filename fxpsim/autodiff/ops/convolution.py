@@ -14,6 +14,8 @@ weight_grad  R S C / groups      N OH OW             K / groups
 is ``k = R S K / (stride_h stride_w groups)`` on average, rounded up.
 """
 
+# ruff: noqa: D102  (Op says what the rules do)
+
 from __future__ import annotations
 
 import math
@@ -43,7 +45,7 @@ class Conv2d(Op):
 
     def count(self, counter, layer, pass_, shapes, out, *, groups=1, **geometry: Any):
         """One GEMM a group."""
-        x, (r, s, c, k) = shapes
+        r, s, c, k = shapes[1]
         gemm = (math.prod(out[:3]), r * s * c, k // groups)
         counter.mac(layer, pass_, self.name, gemm, _elements(shapes, out), groups)
 

@@ -1,5 +1,7 @@
 """Matrix products on the MAC array."""
 
+# ruff: noqa: D102  (Op says what the rules do)
+
 from __future__ import annotations
 
 from fxpsim.autodiff.op import Op
@@ -20,7 +22,8 @@ class Matmul(Op):
         return engine.vector.from_accumulator(sums)
 
     def gradient(self, grad, inputs, output, saved, *, transpose_a=False, transpose_b=False):
-        assert not transpose_a and not transpose_b, "the forward product is not transposed"
+        assert not transpose_a, "the forward product is not transposed"
+        assert not transpose_b, "the forward product is not transposed"
         a, b = inputs
         error = cast(grad, stream="error")
         to_a = matmul(error, b, transpose_b=True) if a.requires_grad else None

@@ -1,5 +1,7 @@
 """Pooling: the largest or the mean element of each window."""
 
+# ruff: noqa: D102  (Op says what the rules do)
+
 from __future__ import annotations
 
 import math
@@ -7,7 +9,9 @@ from fractions import Fraction
 
 from fxpsim.autodiff.op import Op
 from fxpsim.autodiff.ops.elementwise import scale
+from fxpsim.autodiff.ops.shape import reshape
 from fxpsim.autodiff.tensor import Tensor
+from fxpsim.units import Window
 
 
 class WindowMax(Op):
@@ -70,3 +74,10 @@ window_sum_gradient = WindowSumGradient()
 def average_pool(a: Tensor, *, window) -> Tensor:
     """Mean of each window, padding included (as in most frameworks' default)."""
     return scale(window_sum(a, window=window), factor=Fraction(1, window.area))
+
+
+def global_average_pool(a: Tensor) -> Tensor:
+    """Mean of every channel: (N, H, W, C) to (N, C)."""
+    n, height, width, channels = a.shape
+    window = Window(size=(height, width), stride=(height, width))
+    return reshape(average_pool(a, window=window), shape=(n, channels))

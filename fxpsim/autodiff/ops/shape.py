@@ -1,5 +1,7 @@
 """Ops that move or fold elements: reshape, sum over leading axes."""
 
+# ruff: noqa: D102  (Op says what the rules do)
+
 from __future__ import annotations
 
 import math

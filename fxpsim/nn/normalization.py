@@ -1,0 +1,58 @@
+"""Normalization layers."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from fxpsim.autodiff import Tensor, ops
+from fxpsim.nn.initializers import ones, zeros
+from fxpsim.nn.module import Module
+from fxpsim.nn.parameter import Buffer, Initializer, Parameter
+
+
+class BatchNorm(Module):
+    """Batch normalization over all axes but the last (Ioffe and Szegedy 2015).
+
+    Training uses the statistics of the batch and keeps running ones; inference uses those. The running variance is
+    the unbiased one.
+
+    Parameters
+    ----------
+    channels : int
+        Size of the last axis.
+    momentum : float
+        Share of a batch in the running statistics; a decimal, taken exactly as written.
+    epsilon : float
+        Added to the variance.
+    frozen : bool
+        Use the running statistics in training too, and leave them as they are.
+    initializer : Initializer
+        Initial value of the scale; ``zeros`` makes a residual branch start as the identity.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        momentum: float = 0.1,
+        epsilon: float = 1e-5,
+        frozen: bool = False,
+        initializer: Initializer = ones,
+    ) -> None:
+        self.epsilon, self.frozen = Fraction(str(epsilon)), frozen
+        self.gamma = Parameter((channels,), initializer)
+        self.beta = Parameter((channels,), zeros)
+        rate = Fraction(str(momentum))
+        self.running_mean = Buffer((channels,), 0.0, rate)
+        self.running_variance = Buffer((channels,), 1.0, rate)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalize, scale and shift every channel."""
+        if self.frozen or not x.engine.training:
+            statistics = self.running_mean(), self.running_variance()
+            return ops.frozen_batch_norm(x, self.gamma(), self.beta(), *statistics, epsilon=self.epsilon)
+        y = ops.batch_norm(x, self.gamma(), self.beta(), epsilon=self.epsilon)
+        if y.record is not None:
+            kept = y.record.saved
+            self.running_mean.observed, self.running_variance.observed = kept.mean(), kept.variance()
+        return y

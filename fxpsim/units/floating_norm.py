@@ -1,0 +1,98 @@
+"""Batch normalization in the binary32 unit: two passes for the statistics, every operation rounded on its own."""
+
+# ruff: noqa: PLR0917  (operands are positional)
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fxpsim.units.graph import Node, apply, evaluate, leaf
+from fxpsim.units.values import Value
+
+if TYPE_CHECKING:
+    from fxpsim.units.floating import FloatUnit
+
+F32 = np.float32
+
+
+@dataclass(slots=True, eq=False)
+class FloatStatistics:
+    """What batch normalization keeps for its gradient: the input, and mean and spread of every column."""
+
+    x: Value
+    count: int
+    means: np.ndarray
+    inverse: np.ndarray
+    deviations: np.ndarray | None
+
+    def mean(self) -> Value:
+        """Return the mean of every column of the batch."""
+        return Value(leaf(self.means))
+
+    def variance(self) -> Value:
+        """Return the unbiased variance of every column of the batch (divided by ``count - 1``)."""
+        assert self.deviations is not None
+        return Value(leaf(self.deviations / F32(max(self.count - 1, 1))), nonnegative=True)
+
+
+def normalize_batch(
+    unit: FloatUnit, x: Value, gamma: Value, beta: Value, epsilon: Fraction
+) -> tuple[Value, FloatStatistics]:
+    """Normalize every column with the statistics of the batch, then scale and shift it."""
+    columns = x.shape[-1]
+    count = int(np.prod(x.shape)) // columns
+    (total,) = evaluate([(x.node, "f32")], [("column_sum", x.node)])
+    means = _fold(total, columns) / F32(count)
+    centered = _float("subtract", x.node, leaf(means))
+    (total,) = evaluate([], [("column_sum", _float("multiply", centered, centered))])
+    deviations = _fold(total, columns)
+    inverse = F32(1) / np.sqrt(deviations / F32(count) + F32(epsilon))
+    kept = FloatStatistics(x, count, means, inverse, deviations)
+    return _affine(unit, kept, gamma, beta), kept
+
+
+def normalize_frozen(
+    unit: FloatUnit, x: Value, gamma: Value, beta: Value, mean: Value, variance: Value, epsilon: Fraction
+) -> tuple[Value, FloatStatistics]:
+    """Normalize every column with given statistics, then scale and shift it."""
+    inverse = F32(1) / np.sqrt(unit.array(variance) + F32(epsilon))
+    kept = FloatStatistics(x, 0, unit.array(mean), inverse, None)
+    return _affine(unit, kept, gamma, beta), kept
+
+
+def _affine(unit: FloatUnit, kept: FloatStatistics, gamma: Value, beta: Value) -> Value:
+    slope = leaf(unit.array(gamma) * kept.inverse)
+    centered = _float("subtract", kept.x.node, leaf(kept.means))
+    return Value(_float("add", _float("multiply", centered, slope), leaf(unit.array(beta))))
+
+
+def normalize_gradient(unit: FloatUnit, grad: Value, gamma: Value, kept: FloatStatistics) -> tuple[Value, Value, Value]:
+    """Return the gradients with respect to the input, gamma and beta."""
+    columns = grad.shape[-1]
+    centered = _float("subtract", kept.x.node, leaf(kept.means))
+    sums = evaluate(
+        [(grad.node, "f32")], [("column_sum", grad.node), ("column_sum", _float("multiply", grad.node, centered))]
+    )
+    to_beta, products = (_fold(total, columns) for total in sums)
+    to_gamma = products * kept.inverse
+    slope = unit.array(gamma) * kept.inverse
+    node = grad.node
+    if kept.deviations is not None:
+        pull = to_gamma * kept.inverse / F32(kept.count)
+        node = _float("subtract", node, leaf(to_beta / F32(kept.count)))
+        node = _float("subtract", node, _float("multiply", centered, leaf(pull)))
+    return Value(_float("multiply", node, leaf(slope))), Value(leaf(to_gamma)), Value(leaf(to_beta))
+
+
+def _fold(total: object, columns: int) -> np.ndarray:
+    """Add the parts of a column sum that ran over a wider pattern, one after the other."""
+    parts = np.asarray(total, F32).reshape(-1, columns)
+    return np.add.accumulate(parts, axis=0)[-1].copy()
+
+
+def _float(primitive: str, a: Node, b: Node) -> Node:
+    return apply(primitive, a, b, dtype="f32")
