@@ -20,11 +20,11 @@ import numpy as np
 from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac import stepwise
 from fxpsim.kernels.mac.frames import framed, image_of
-from fxpsim.kernels.mac.micro import DOT8, DOT16, FLOAT32, FLOAT64, Lane, Tile
 from fxpsim.kernels.mac.packing import SEGMENT, Packed, pack
 from fxpsim.kernels.mac.spec import MacResult, MacSpec
 from fxpsim.kernels.mac.tables import grouped
 from fxpsim.kernels.mac.task import Task
+from fxpsim.kernels.mac.tile import CHUNK, DOT8, DOT16, FLOAT32, FLOAT64, Lane, Tile
 from fxpsim.kernels.mac.tiles import Reading, run_tiles, tile_shape
 from fxpsim.numerics import Overflow
 
@@ -122,7 +122,7 @@ def contract(task: Task, spec: MacSpec, a_bound: int, b_bound: int) -> MacResult
     if not spec.rounds:
         notes = _exact(task, spec, bounds, out)
         if notes is None and spec.overflow not in _WRAPS:
-            notes = _clamped(task, spec, bounds, out)
+            notes = _checked(task, spec, bounds, out) or _clamped(task, spec, bounds, out)
     if notes is None:
         notes = _stepwise(task, spec, out)
     return MacResult(codes=codes, overflowed=notes[0], max_abs=notes[1])
@@ -197,27 +197,53 @@ def _starts(packed: Packed, bias: int, segment: int) -> np.ndarray:
     return (-bias * sums).astype(np.int32)
 
 
+def _checked(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[int, int] | None:
+    """Saturate after every product, optimistically; None where chunks could not pass the check anyway."""
+    unsigned_bytes = cpu().dot and _fits(task.a, bounds.a, 8, False) and _fits(task.b[0], bounds.b, 8, True)
+    lane = DOT8 if unsigned_bytes else DOT16
+    fits = _fits(task.a, bounds.a, 16, True) and _fits(task.b[0], bounds.b, 16, True)
+    if not (unsigned_bytes or fits) or spec.step > 1 or not spec.signed or spec.word_bits > 30:
+        return None
+    grouping = grouped(task.for_group(lane.group), lane.group)
+    _, vectors = tile_shape(task.n, lane.columns(cpu()), cpu().registers)
+    packed = [pack(b, grouping, lane, vectors, measured=True) for b in task.b]
+    a_max = max(int(task.a.max()), -int(task.a.min()))
+    variation = a_max * max(part.peak for part in packed)
+    threshold = spec.max_code - (variation + 1) // 2
+    if threshold <= 0 or spec.max_code + variation >= lane.exact_below:
+        return None
+    return _run_clamped(task, spec, out, lane, packed, CHUNK, threshold)
+
+
 def _clamped(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[int, int] | None:
     """Visit the overflow logic after every step or chunk."""
     lane = clamped_lane(task, spec, bounds)
     if lane is None:
         return None
+    grouping = grouped(task.for_group(lane.group), lane.group)
+    _, vectors = tile_shape(task.n, lane.columns(cpu()), cpu().registers)
+    packed = [pack(b, grouping, lane, vectors) for b in task.b]
+    return _run_clamped(task, spec, out, lane, packed, max(1, spec.step // lane.group), None)
+
+
+def _run_clamped(  # noqa: PLR0917
+    task: Task, spec: MacSpec, out: np.ndarray, lane: Lane, packed: list[Packed], period: int, threshold: int | None
+) -> tuple[int, int]:
     contraction = task.for_group(lane.group)
     grouping = grouped(contraction, lane.group)
     rows, vectors = tile_shape(task.n, lane.columns(cpu()), cpu().registers)
-    image = image_of(task.a, contraction.frame, lane.a_type, slack=0)
-    period = max(1, spec.step // lane.group)
     clamp = "zero" if spec.overflow is Overflow.SATURATE_ZERO else "saturate"
+    image = image_of(task.a, contraction.frame, lane.a_type, slack=0 if grouping.is_whole else lane.group)
     overflowed, max_abs = 0, 0
-    for group, b in enumerate(task.b):
+    for group, part in enumerate(packed):
         notes = run_tiles(
-            Tile(lane=lane, rows=rows, vectors=vectors, clamp=clamp),
+            Tile(lane=lane, rows=rows, vectors=vectors, clamp=clamp, checked=threshold is not None),
             Reading(),
             contraction,
             grouping.offsets,
             image,
             group * contraction.group_base,
-            pack(b, grouping, lane, vectors),
+            part,
             out,
             first=group * task.n,
             columns=task.n,
@@ -225,6 +251,7 @@ def _clamped(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tupl
             period=period,
             low=spec.min_code,
             high=spec.max_code,
+            threshold=threshold or 0,
         )
         overflowed, max_abs = overflowed + notes[0], max(max_abs, notes[1])
     return overflowed, max_abs

@@ -12,10 +12,10 @@ import numpy as np
 from fxpsim.errors import UserError
 from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac.frames import framed
-from fxpsim.kernels.mac.micro import FLOAT32, FLOAT64, Tile
 from fxpsim.kernels.mac.packing import pack
 from fxpsim.kernels.mac.tables import grouped
 from fxpsim.kernels.mac.task import Task, forward_task, input_grad_task, matmul_task, weight_grad_task
+from fxpsim.kernels.mac.tile import FLOAT32, FLOAT64, Tile
 from fxpsim.kernels.mac.tiles import Reading, run_tiles, tile_shape
 
 _CACHED = 1024

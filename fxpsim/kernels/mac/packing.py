@@ -16,9 +16,9 @@ import numpy as np
 
 from fxpsim.kernels.jit import compile_source
 from fxpsim.kernels.lanes import cpu
-from fxpsim.kernels.mac.micro import Lane
 from fxpsim.kernels.mac.moves import pack_group
 from fxpsim.kernels.mac.tables import Grouping
+from fxpsim.kernels.mac.tile import CHUNK, Lane
 from fxpsim.kernels.threads import parallel_for
 
 SEGMENT = 128
@@ -50,6 +50,8 @@ class Packed:
         Sum of each column over each segment of ``SEGMENT`` groups, if measured.
     magnitude : int
         Largest sum of absolute values of a column, if measured.
+    peak : int
+        Largest sum of absolute values of a column in ``CHUNK`` consecutive groups, if measured (integer lanes only).
     """
 
     data: np.ndarray
@@ -58,37 +60,48 @@ class Packed:
     groups: int
     sums: np.ndarray
     magnitude: int
+    peak: int
 
 
 _SOURCE = '''\
-def {name}(begin, end, b, source, data, groups, sums, sizes):
+def {name}(begin, end, b, source, data, groups, sums, sizes, peaks):
     """Pack segments of panels of {dtype}, {group} consecutive k at a time."""
     segments, pitch = sums.shape[1], b.shape[1]
     stage = np.zeros(({group}, {width}), np.{dtype})
     totals = np.zeros((2, {width}), np.int32)
+    before = np.zeros({width}, np.int32)
     sums_at, sizes_at = totals.ctypes.data, totals[1].ctypes.data
     for unit in range(begin, end):
         panel, segment = unit // segments, unit % segments
         first = panel * {width}
         columns = min({width}, pitch - first)
         totals[:] = 0
+        before[:] = 0
+        peak = 0
         stage[:] = 0
         for g in range(segment * {segment}, min(groups, (segment + 1) * {segment})):
             target_at = data.ctypes.data + (panel * groups + g) * {width} * {group} * {size}
             k = source[g * {group}]
             if columns == {width} and source[g * {group} + {group} - 1] == k + {group} - 1:
                 pack(b.ctypes.data + (k * pitch + first) * {size}, pitch, target_at, sums_at, sizes_at)
-                continue
-            for q in range({group}):
-                k = source[g * {group} + q]
-                line = stage[q, :columns]
-                for j in range(line.size):
-                    line[j] = b[k, first + j] if k >= 0 else 0
-            pack(stage.ctypes.data, {width}, target_at, sums_at, sizes_at)
+            else:
+                for q in range({group}):
+                    k = source[g * {group} + q]
+                    line = stage[q, :columns]
+                    for j in range(line.size):
+                        line[j] = b[k, first + j] if k >= 0 else 0
+                pack(stage.ctypes.data, {width}, target_at, sums_at, sizes_at)
+            {measure}
         for j in range({width}):
             sums[panel, segment, j] = totals[0, j]
             sizes[panel, segment, j] = totals[1, j]
+        peaks[unit] = peak
 '''
+
+_MEASURE = """if (g + 1) % {chunk} == 0 or g == groups - 1:
+                for j in range({width}):
+                    peak = max(peak, totals[1, j] - before[j])
+                    before[j] = totals[1, j]"""
 
 
 @lru_cache(maxsize=64)
@@ -102,6 +115,7 @@ def _compiled(lane: Lane, vectors: int, measured: bool) -> Any:
         width=vectors * columns,
         size=np.dtype(lane.b_type).itemsize,
         segment=SEGMENT,
+        measure=_MEASURE.format(chunk=CHUNK, width=vectors * columns) if measured else "pass",
     )
     intrinsic = pack_group(lane.b_type, lane.group, columns, vectors, measured)
     return compile_source(name, source, {"np": np, "pack": intrinsic})
@@ -129,11 +143,14 @@ def pack(b: np.ndarray, grouping: Grouping, lane: Lane, vectors: int, *, measure
     data = aligned_empty(panels * groups * width * lane.group, lane.b_type)
     sums = np.empty((panels, segments, width), np.int64)
     sizes = np.empty((panels, segments, width), np.int64)
+    peaks = np.zeros(panels * segments, np.int64)
     in_kernel = measured and lane.group > 1
     values = b.astype(lane.b_type, copy=False)
     run = _compiled(lane, vectors, in_kernel)
-    parallel_for(run, panels * segments, values, grouping.source, data, groups, sums, sizes)
+    parallel_for(run, panels * segments, values, grouping.source, data, groups, sums, sizes, peaks)
     magnitude = int(sizes.sum(axis=1).max()) if in_kernel else 0
     if measured and not in_kernel:
         magnitude = int(np.abs(b.astype(np.int64)).sum(axis=0).max())
-    return Packed(data=data, width=width, panels=panels, groups=groups, sums=sums, magnitude=magnitude)
+    return Packed(
+        data=data, width=width, panels=panels, groups=groups, sums=sums, magnitude=magnitude, peak=int(peaks.max())
+    )

@@ -16,9 +16,10 @@ import numpy as np
 
 from fxpsim.kernels.jit import compile_source
 from fxpsim.kernels.lanes import cpu
-from fxpsim.kernels.mac.micro import Tile, micro_kernel
+from fxpsim.kernels.mac.micro import micro_kernel
 from fxpsim.kernels.mac.packing import Packed
 from fxpsim.kernels.mac.tables import Contraction
+from fxpsim.kernels.mac.tile import Tile
 from fxpsim.kernels.threads import parallel_for, threads
 
 
@@ -47,7 +48,7 @@ class Reading:
 
 _SOURCE = '''\
 def {name}(begin, end, image, base, rows, cols, b, starts, out, pitch, first, columns, n_rows, block, segment, period,
-           low, high, min_code, mask, notes):
+           low, high, threshold, min_code, mask, notes):
     """{title}"""
     width = {width}
     tile_size = {rows} * width
@@ -101,16 +102,17 @@ def {name}(begin, end, image, base, rows, cols, b, starts, out, pitch, first, co
         notes[unit, 2] = largest
 '''
 
-_CALL = "count += micro(from_at, sums_at, a_at, rows_at, cols_at, b_at, size, period, low, high)"
+_CALL = "count += micro(from_at, sums_at, a_at, rows_at, cols_at, b_at, size, period, low, high, threshold)"
 
 # The rows that fill up the last tile would be counted too: its rows go one by one.
 _CALL_COUNTED = """whole = (tile0 + t + 1) * {rows} <= n_rows
                 if whole:
-                    count += micro(from_at, sums_at, a_at, rows_at, cols_at, b_at, size, period, low, high)
+                    count += micro(from_at, sums_at, a_at, rows_at, cols_at, b_at, size, period, low, high, threshold)
                 for i in range(0 if whole else n_rows - (tile0 + t) * {rows}):
                     at = i * width * {sum_size}
                     count += micro_row(
-                        from_at + at, sums_at + at, a_at, rows_at + i * 8, cols_at, b_at, size, period, low, high)"""
+                        from_at + at, sums_at + at, a_at, rows_at + i * 8, cols_at, b_at, size, period, low, high,
+                        threshold)"""
 
 _FLUSH = """for i in range(tiles * tile_size):
                 wide[i] = (wide[i] if g else 0) + sums[i]
@@ -146,7 +148,7 @@ def _compiled(tile: Tile, reading: Reading, out_type: str) -> Any:
     lane = tile.lane
     width = tile.vectors * lane.columns(cpu())
     kinds = [kind for kind in ("flush", "split", "wrap", "floats") if getattr(reading, kind)]
-    clamp = [] if tile.clamp == "none" else [tile.clamp]
+    clamp = [] if tile.clamp == "none" else [tile.clamp] + ["checked"] * tile.checked
     fused = ["fused"] if tile.fused else []
     name = "_".join(["mac", lane.name, f"{tile.rows}x{tile.vectors}", *fused, *clamp, *kinds, out_type])
     convert = "{}"
@@ -223,6 +225,7 @@ def run_tiles(  # noqa: PLR0917
     period: int = 1,
     low: int | float = 0,
     high: int | float = 0,
+    threshold: int = 0,
     min_code: int = 0,
     mask: int = -1,
 ) -> tuple[int, int]:
@@ -251,6 +254,8 @@ def run_tiles(  # noqa: PLR0917
         Groups between two clamps.
     low, high : number
         Limits of the clamp.
+    threshold : int
+        Magnitude up to which a chunk of a checked tile needs no clamp.
     min_code, mask : int
         Smallest code and bits of a word that wraps.
     """
@@ -282,6 +287,7 @@ def run_tiles(  # noqa: PLR0917
         period,
         sum_type(low),
         sum_type(high),
+        sum_type(threshold),
         min_code,
         mask,
         notes,

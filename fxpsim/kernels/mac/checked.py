@@ -1,0 +1,124 @@
+"""Saturation after every product on instructions that add several products at once: optimistic, with a way back.
+
+A chunk of groups is added without any check. Let s be the sum before it, e the sum after it and V a bound of the
+sum of the products' magnitudes within it. No prefix in between exceeds ``(|s| + |e| + V) / 2`` in magnitude: the
+positive products add up to ``(V + e - s) / 2`` at most. With the threshold ``T = max_code - ceil(V / 2)``, no prefix
+left the range if ``|s| <= T`` and ``|e| <= T``.
+
+If one sum of the tile fails, the tile goes back to the sums that were stored after the last chunk and adds this one
+product by product, bringing every sum into range and counting those that were outside. If the result still exceeds
+T, the next chunk does not even try.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+
+from fxpsim.kernels.mac.ir_tools import I32, I64, address, call
+from fxpsim.kernels.mac.writer import Writer, loop
+
+I1 = ir.IntType(1)
+
+
+def write_checked(w: Writer) -> Any:
+    """Write the loop over chunks."""
+    builder = w.builder
+    rows = [w.row_address(I64(i)) for i in range(w.tile.rows)]
+    start = w.load_sums(w.from_at)
+    w.store_sums(w.sums_at, start)
+    fast, keep, slow, after = (builder.append_basic_block(name) for name in ("fast", "keep", "slow", "after"))
+
+    def chunk(k: Any, state: list[Any]) -> list[Any]:
+        *sums, far, counts = state
+        end = w.end_of_chunk(k)
+        builder.cbranch(far, slow, fast)
+
+        builder.position_at_end(fast)
+        added = loop(builder, k, end, sums, lambda k, sums: w.step(rows, k, sums))
+        builder.cbranch(_any_beyond(w, added), slow, keep)
+        builder.position_at_end(keep)
+        w.store_sums(w.sums_at, added)
+        builder.branch(after)
+
+        builder.position_at_end(slow)
+        counted = _one_by_one(w, k, end, counts)
+        redone = w.load_sums(w.sums_at)
+        still_far = _any_beyond(w, redone)
+        slow_end = builder.block
+        builder.branch(after)
+
+        builder.position_at_end(after)
+        merged = []
+        for quick, careful in zip([*added, I1(0), counts], [*redone, still_far, counted], strict=True):
+            phi = builder.phi(careful.type)
+            phi.add_incoming(quick, keep)
+            phi.add_incoming(careful, slow_end)
+            merged.append(phi)
+        return merged
+
+    state = [*start, _any_beyond(w, start), w.no_counts()]
+    return w.total(loop(builder, I64(0), w.groups, state, chunk, w.period)[-1])
+
+
+def _any_beyond(w: Writer, sums: list[Any]) -> Any:
+    """Return whether any sum exceeds the threshold: ``|x| > T`` is ``x + T > 2 T`` without signs."""
+    builder = w.builder
+    threshold = w.repeat(w.threshold)
+    largest = None
+    for total in sums:
+        shifted = builder.add(total, threshold)
+        if largest is None:
+            largest = shifted
+        else:
+            largest = builder.select(builder.icmp_unsigned(">", shifted, largest), shifted, largest)
+    beyond = builder.icmp_unsigned(">", largest, builder.add(threshold, threshold))
+    return call(builder, f"llvm.vector.reduce.or.v{w.count}i1", I1, beyond)
+
+
+def _one_by_one(w: Writer, begin: Any, end: Any, counts: Any) -> Any:
+    """Add the products of a chunk to the stored sums one after the other; return the new counts.
+
+    A few rows go together, so that their chains of dependent instructions overlap.
+    """
+    builder, tile = w.builder, w.tile
+    together = max(r for r in range(1, max(1, 4 // tile.vectors) + 1) if tile.rows % r == 0)
+
+    def rows(first: Any, state: list[Any]) -> list[Any]:
+        at = [w.row_address(builder.add(first, I64(i))) for i in range(together)]
+        sums_at = address(builder, w.sums_at, (first, tile.vectors * w.vector_bytes))
+        size = together * tile.vectors
+
+        def group(k: Any, state: list[Any]) -> list[Any]:
+            *sums, counts = state
+            b = w.load_b(k)
+            words = [w.load_a(row, k) for row in at]
+            for part in range(tile.lane.group):
+                columns = [_part_of_b(w, vector, part) for vector in b]
+                a = [w.repeat(_part_of_a(w, word, part)) for word in words]
+                products = [builder.mul(x, y) for x in a for y in columns]
+                sums = [builder.add(total, product) for total, product in zip(sums, products, strict=True)]
+                sums, counts = w.visit(sums, counts)
+            return [*sums, counts]
+
+        *sums, counts = loop(builder, begin, end, [*w.load_sums(sums_at, size), state[0]], group)
+        w.store_sums(sums_at, sums)
+        return [counts]
+
+    return loop(builder, I64(0), I64(tile.rows), [counts], rows, I64(together))[0]
+
+
+def _part_of_a(w: Writer, word: Any, part: int) -> Any:
+    """Return one code of a group of a: unsigned bytes or signed halves."""
+    if w.tile.lane.group == 4:
+        return w.builder.and_(w.builder.lshr(word, I32(8 * part)), I32(255))
+    return w.builder.ashr(w.builder.shl(word, I32(16 - 16 * part)), I32(16))
+
+
+def _part_of_b(w: Writer, vector: Any, part: int) -> Any:
+    """Return one code of each group of b: signed bytes or halves."""
+    bits = 32 // w.tile.lane.group
+
+    def amount(value: int) -> Any:
+        return ir.Constant(w.sum_type, [value] * w.count)
+
+    return w.builder.ashr(w.builder.shl(vector, amount(32 - bits * (part + 1))), amount(32 - bits))

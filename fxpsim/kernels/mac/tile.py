@@ -1,0 +1,72 @@
+"""The lanes of the MAC kernels and the shape of a tile."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fxpsim.kernels.lanes import Cpu
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lane:
+    """One way to multiply and add.
+
+    Parameters
+    ----------
+    name : str
+        ``dot8``, ``dot16``, ``float32`` or ``float64``.
+    group : int
+        Consecutive products that one lane of the instruction adds at once.
+    a_type, b_type, sum_type : str
+        NumPy types of the operands and of the accumulators.
+    exact_below : int
+        Sums of integers are exact while all partial sums stay below this magnitude.
+    """
+
+    name: str
+    group: int
+    a_type: str
+    b_type: str
+    sum_type: str
+    exact_below: int
+
+    def columns(self, target: Cpu) -> int:
+        """Return the number of accumulators in one vector register."""
+        return target.vector_bits // (8 * np.dtype(self.sum_type).itemsize)
+
+
+DOT8 = Lane(name="dot8", group=4, a_type="uint8", b_type="int8", sum_type="int32", exact_below=1 << 31)
+DOT16 = Lane(name="dot16", group=2, a_type="int16", b_type="int16", sum_type="int32", exact_below=1 << 31)
+FLOAT32 = Lane(name="float32", group=1, a_type="float32", b_type="float32", sum_type="float32", exact_below=1 << 24)
+FLOAT64 = Lane(name="float64", group=1, a_type="float64", b_type="float64", sum_type="float64", exact_below=1 << 53)
+
+
+CHUNK = 8
+"""Groups that a checked tile adds at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """Shape of a micro-kernel.
+
+    Parameters
+    ----------
+    lane : Lane
+    rows, vectors : int
+        Registers of accumulators.
+    clamp : str
+        ``none``, ``saturate`` or ``zero``: what happens to a sum out of range.
+    checked : bool
+        Whether a lane that adds several products at once saturates after every single one; see
+        :mod:`fxpsim.kernels.mac.checked`.
+    fused : bool
+        Whether floats need the fused multiply-add. Integers in floats do not where every product and sum is exact,
+        which spares processors without the instruction a slow detour.
+    """
+
+    lane: Lane
+    rows: int
+    vectors: int
+    clamp: str = "none"
+    checked: bool = False
+    fused: bool = False
