@@ -59,7 +59,7 @@ def _kinds(kind: str | None) -> list[str]:
 def _find(name: str, kind: str | None) -> Path:
     found = [(one, shipped.find(one, name)) for one in _kinds(kind) if name in shipped.names(one)]
     if not found:
-        raise unknown("model", name, [n for one in _kinds(kind) for n in shipped.names(one)])
+        raise unknown("model", name, [n for one in _kinds(kind) for n in shipped.names(one)], where="shipped models")
     if len(found) > 1:
         raise UserError(
             f"{name!r} is the name of several models",

@@ -259,6 +259,13 @@ def _units(resolved: ResolvedRecipe, method: Method, precision: RunPrecision) ->
             expected="update_unit.arithmetic = 'fixed' with a fixed-point vector unit",
             remedy="change one of the two",
         )
+    if streams := precision.float_streams():
+        raise UserError(
+            f"stream {streams[0]!r} is float32, but the vector unit is fixed point",
+            where=f"method {method.name} on accelerator {accelerator.name}",
+            expected="a quantizer for weight, activation and error",
+            remedy="choose a method that quantizes them, or an accelerator with a float32 vector unit",
+        )
     vector = FixedUnit(unit.word_bits, unit.rounding)
     return Engine(MacArray(accelerator), vector, precision), build_update_unit(accelerator)
 
