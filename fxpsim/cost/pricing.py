@@ -69,7 +69,8 @@ def price(
     bits = as_history(history)
     vector = None if vector_workload is None else as_vector_workload(vector_workload)
     where = str(history) if isinstance(history, (str, Path)) else "history"
-    states, number = states_of(bits, target)
+    uses_zeros = target.mac_array.zero_skip != "none" or target.mac_array.zero_gate != "none"
+    states, number = states_of(bits, target.metadata, keep_zeros=uses_zeros)
     states, defaults = _default_states(states, target)
     plan = Plan(
         accelerator=target,

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from fxpsim.accelerator import Accelerator
+from fxpsim.accelerator import Metadata
 from fxpsim.cost.arrays import Bools, Floats, Frame, Ints
 from fxpsim.records import parse_histogram
 
@@ -65,20 +65,19 @@ class StreamStates:
         return mean + self.metadata_bits
 
 
-def states_of(history: Frame, accelerator: Accelerator) -> tuple[StreamStates, Ints]:
+def states_of(history: Frame, metadata_format: Metadata | None, *, keep_zeros: bool) -> tuple[StreamStates, Ints]:
     """Return the distinct states of a validated history and the state number of each of its rows.
 
-    Shares of zeros tell states apart only where the accelerator skips or gates zeros, so that a history with
-    ever-changing shares has no more settings than bits.
+    Shares of zeros tell states apart only with ``keep_zeros`` (an accelerator that skips or gates zeros), so that a
+    history with ever-changing shares has no more settings than bits.
     """
     rows = len(history)
     word = history["word_bits"].to_numpy()
     is_float = history["frac_bits"].isna().to_numpy() & (word == 32)
     histogram, histograms = _histograms(history)
-    metadata = _metadata(history, accelerator, histogram)
-    array = accelerator.mac_array
+    metadata = _metadata(history, metadata_format, histogram)
     nonzero = np.ones(rows)
-    if array.zero_skip != "none" or array.zero_gate != "none":
+    if keep_zeros:
         share = history["nonzero_share"].to_numpy(dtype=np.float64)
         nonzero = np.where(np.isnan(share), 1.0, share)
     key = np.asarray(word * 2 + is_float, np.int64)
@@ -112,9 +111,8 @@ def _histograms(history: Frame) -> tuple[Ints, tuple[dict[int, float], ...]]:
     return column.cat.codes.to_numpy().astype(np.int64), tuple(parse_histogram(text) for text in column.cat.categories)
 
 
-def _metadata(history: Frame, accelerator: Accelerator, histogram: Ints) -> Floats:
+def _metadata(history: Frame, described: Metadata | None, histogram: Ints) -> Floats:
     """Metadata bits per element: as the history says, else the accelerator's for block-wise streams."""
-    described = accelerator.metadata
     per_element = 0.0
     if described is not None:
         block_bits = described.shared_exponent_bits + described.bit_map_bits

@@ -1,7 +1,7 @@
 """Joining the streams of a layer in time: the settings that a pass had, and for how many steps each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,6 +62,16 @@ class Timeline:
             )
         self._check_covered(found, f"layer {layer!r}, stream {stream!r}")
         return found
+
+    def until(self, step: int) -> "Timeline":
+        """Return the part before ``step``."""
+        cut: dict[tuple[str, str], Intervals] = {}
+        for key, intervals in self.streams.items():
+            kept = intervals.begin < step
+            if kept.any():
+                end = np.minimum(intervals.end[kept], step)
+                cut[key] = Intervals(begin=intervals.begin[kept], end=end, state=intervals.state[kept])
+        return replace(self, step_end=min(step, self.step_end), streams=cut)
 
     def settings(self, roles: Mapping[str, Intervals | int]) -> Settings:
         """Join streams (or constant states, by number) in time."""
