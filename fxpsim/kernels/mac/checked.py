@@ -1,13 +1,17 @@
-"""Saturation after every product on instructions that add several products at once: optimistic, with a way back.
+"""Saturation after every product, optimistically: the fast way assumes that no sum leaves the range, and can go back.
 
-A chunk of groups is added without any check. Let s be the sum before it, e the sum after it and V a bound of the
-sum of the products' magnitudes within it. No prefix in between exceeds ``(|s| + |e| + V) / 2`` in magnitude: the
-positive products add up to ``(V + e - s) / 2`` at most. With the threshold ``T = max_code - ceil(V / 2)``, no prefix
-left the range if ``|s| <= T`` and ``|e| <= T``.
+K is cut into chunks. The fast way does not count; it only finds out whether any sum of the tile *may* have left the
+range within the chunk. If so, the tile goes back to the sums that were stored after the last chunk and adds this one
+product by product, bringing every sum into range and counting those that were outside. While that is so, the next
+chunk does not even try.
 
-If one sum of the tile fails, the tile goes back to the sums that were stored after the last chunk and adds this one
-product by product, bringing every sum into range and counting those that were outside. If the result still exceeds
-T, the next chunk does not even try.
+*Lanes of floats* add one product per step and clamp after each; the fast way collects the bits that the clamps have
+changed.
+
+*Dot products* add several products per step, and the fast way has no clamp at all. Let s be the sum before a chunk, e
+the sum after it and V a bound of the sum of the products' magnitudes within it. No prefix in between exceeds
+``(|s| + |e| + V) / 2`` in magnitude: the positive products add up to ``(V + e - s) / 2`` at most. With the threshold
+``T = max_code - ceil(V / 2)``, no prefix left the range if ``|s| <= T`` and ``|e| <= T``.
 """
 
 from typing import Any
@@ -26,6 +30,7 @@ def write_checked(w: Writer) -> Any:
     rows = [w.row_address(I64(i)) for i in range(w.tile.rows)]
     start = w.load_sums(w.from_at)
     w.store_sums(w.sums_at, start)
+    no_bits = ir.Constant(w.bits_type, [0] * w.count)
     fast, keep, slow, after = (builder.append_basic_block(name) for name in ("fast", "keep", "slow", "after"))
 
     def chunk(k: Any, state: list[Any]) -> list[Any]:
@@ -34,8 +39,13 @@ def write_checked(w: Writer) -> Any:
         builder.cbranch(far, slow, fast)
 
         builder.position_at_end(fast)
-        added = loop(builder, k, end, sums, lambda k, sums: w.step(rows, k, sums))
-        builder.cbranch(_any_beyond(w, added), slow, keep)
+        if w.is_float:
+            *added, bits = loop(builder, k, end, [*sums, no_bits], lambda k, state: _clamped_step(w, rows, k, state))
+            left = _any(w, builder.icmp_unsigned("!=", bits, no_bits))
+        else:
+            added = loop(builder, k, end, sums, lambda k, sums: w.step(rows, k, sums))
+            left = _any_beyond(w, added)
+        builder.cbranch(left, slow, keep)
         builder.position_at_end(keep)
         w.store_sums(w.sums_at, added)
         builder.branch(after)
@@ -43,7 +53,8 @@ def write_checked(w: Writer) -> Any:
         builder.position_at_end(slow)
         counted = _one_by_one(w, k, end, counts)
         redone = w.load_sums(w.sums_at)
-        still_far = _any_beyond(w, redone)
+        changed = builder.icmp_unsigned("!=", counted, counts)
+        still_far = _any(w, changed) if w.is_float else _any_beyond(w, redone)
         slow_end = builder.block
         builder.branch(after)
 
@@ -56,7 +67,8 @@ def write_checked(w: Writer) -> Any:
             merged.append(phi)
         return merged
 
-    state = [*start, _any_beyond(w, start), w.no_counts()]
+    far = I1(0) if w.is_float else _any_beyond(w, start)
+    state = [*start, far, w.no_counts()]
     return w.total(loop(builder, I64(0), w.groups, state, chunk, w.period)[-1])
 
 
@@ -72,7 +84,23 @@ def _any_beyond(w: Writer, sums: list[Any]) -> Any:
         else:
             largest = builder.select(builder.icmp_unsigned(">", shifted, largest), shifted, largest)
     beyond = builder.icmp_unsigned(">", largest, builder.add(threshold, threshold))
-    return call(builder, f"llvm.vector.reduce.or.v{w.count}i1", I1, beyond)
+    return _any(w, beyond)
+
+
+def _any(w: Writer, mask: Any) -> Any:
+    return call(w.builder, f"llvm.vector.reduce.or.v{w.count}i1", I1, mask)
+
+
+def _clamped_step(w: Writer, rows: list[Any], k: Any, state: list[Any]) -> list[Any]:
+    """Add the product k, clamp, and collect the bits that changed."""
+    *sums, bits = state
+    inside = []
+    for total in w.step(rows, k, sums):
+        value = w.limit(total)
+        changed = w.builder.xor(w.builder.bitcast(total, w.bits_type), w.builder.bitcast(value, w.bits_type))
+        bits = w.builder.or_(bits, changed)
+        inside.append(value)
+    return [*inside, bits]
 
 
 def _one_by_one(w: Writer, begin: Any, end: Any, counts: Any) -> Any:
@@ -95,8 +123,8 @@ def _one_by_one(w: Writer, begin: Any, end: Any, counts: Any) -> Any:
             for part in range(tile.lane.group):
                 columns = [_part_of_b(w, vector, part) for vector in b]
                 a = [w.repeat(_part_of_a(w, word, part)) for word in words]
-                products = [builder.mul(x, y) for x in a for y in columns]
-                sums = [builder.add(total, product) for total, product in zip(sums, products, strict=True)]
+                pairs = [(x, y) for x in a for y in columns]
+                sums = [_add_product(w, total, x, y) for total, (x, y) in zip(sums, pairs, strict=True)]
                 sums, counts = w.visit(sums, counts)
             return [*sums, counts]
 
@@ -107,8 +135,15 @@ def _one_by_one(w: Writer, begin: Any, end: Any, counts: Any) -> Any:
     return loop(builder, I64(0), I64(tile.rows), [counts], rows, I64(together))[0]
 
 
+def _add_product(w: Writer, total: Any, a: Any, b: Any) -> Any:
+    """Add one product."""
+    return w.multiply_add(total, a, b) if w.is_float else w.builder.add(total, w.builder.mul(a, b))
+
+
 def _part_of_a(w: Writer, word: Any, part: int) -> Any:
     """Return one code of a group of a: unsigned bytes or signed halves."""
+    if w.tile.lane.group == 1:
+        return word
     if w.tile.lane.group == 4:
         return w.builder.and_(w.builder.lshr(word, I32(8 * part)), I32(255))
     return w.builder.ashr(w.builder.shl(word, I32(16 - 16 * part)), I32(16))
@@ -116,6 +151,8 @@ def _part_of_a(w: Writer, word: Any, part: int) -> Any:
 
 def _part_of_b(w: Writer, vector: Any, part: int) -> Any:
     """Return one code of each group of b: signed bytes or halves."""
+    if w.tile.lane.group == 1:
+        return vector
     bits = 32 // w.tile.lane.group
 
     def amount(value: int) -> Any:

@@ -223,6 +223,8 @@ def _clamped(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tupl
     grouping = grouped(task.for_group(lane.group), lane.group)
     _, vectors = tile_shape(task.n, lane.columns(cpu()), cpu().registers)
     packed = [pack(b, grouping, lane, vectors) for b in task.b]
+    if spec.step == 1:
+        return _run_clamped(task, spec, out, lane, packed, CHUNK, 0)
     return _run_clamped(task, spec, out, lane, packed, max(1, spec.step // lane.group), None)
 
 

@@ -29,7 +29,8 @@ class Writer:
         self.vector_bytes = target.vector_bits // 8
         self.a_size = np.dtype(tile.lane.a_type).itemsize
         self.limits = repeat(builder, low, self.count), repeat(builder, high, self.count)
-        self.counts_type = ir.VectorType(I64 if self.element is F64 else I32, self.count)
+        self.bits_type = ir.VectorType(I64 if self.element is F64 else I32, self.count)
+        self.counts_type = self.bits_type
 
     def row_address(self, row: Any) -> Any:
         """Return where a row of the tile begins in a."""
@@ -132,13 +133,18 @@ class Writer:
         lows = [self.builder.ashr(self.builder.shl(v, sixteen), sixteen) for v in (a, b)]
         return self.builder.add(self.builder.mul(*highs), self.builder.mul(*lows))
 
-    def clamp(self, value: Any) -> tuple[Any, Any]:
-        """Return the value brought into range and the mask of the lanes that changed."""
+    def limit(self, value: Any) -> Any:
+        """Return the value clamped to the limits."""
         low, high = self.limits
         compare = self.builder.fcmp_ordered if self.is_float else self.builder.icmp_signed
         inside = self.builder.select(compare(">", value, low), value, low)
-        inside = self.builder.select(compare("<", inside, high), inside, high)
-        changed = compare("!=", value, inside)
+        return self.builder.select(compare("<", inside, high), inside, high)
+
+    def clamp(self, value: Any) -> tuple[Any, Any]:
+        """Return the value brought into range and the mask of the lanes that changed."""
+        inside = self.limit(value)
+        differ = self.builder.fcmp_ordered if self.is_float else self.builder.icmp_signed
+        changed = differ("!=", value, inside)
         if self.tile.clamp == "zero":
             zero = ir.Constant(self.sum_type, [0.0 if self.is_float else 0] * self.count)
             return self.builder.select(changed, zero, value), changed
