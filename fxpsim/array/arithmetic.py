@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
@@ -36,15 +36,15 @@ def as_operand(x: Any, other: QTensor | None = None) -> QTensor:
     """
     if isinstance(x, QTensor):
         return x
-    if isinstance(x, (bool, int, float, np.integer, np.floating)):
-        exact = Fraction(x) if np.isfinite(x) else None
-        if exact is not None:
-            frac_bits = exact.denominator.bit_length() - 1
-            signed = exact < 0
-            magnitude = -exact.numerator - 1 if signed else exact.numerator
-            word_bits = max(magnitude.bit_length() + signed, 1)
-            fmt = exact_format(word_bits, frac_bits, signed, f"the constant {x!r}")
-            return QTensor(np.array(exact.numerator, dtype=storage_dtype(word_bits, signed)), fmt)
+    number = x.item() if isinstance(x, np.generic) else x
+    if isinstance(number, (int, float)) and isfinite(number):
+        exact = Fraction(number)
+        frac_bits = exact.denominator.bit_length() - 1
+        signed = exact < 0
+        magnitude = -exact.numerator - 1 if signed else exact.numerator
+        word_bits = max(magnitude.bit_length() + signed, 1)
+        fmt = exact_format(word_bits, frac_bits, signed, f"the constant {number}")
+        return QTensor(np.array(exact.numerator, dtype=storage_dtype(word_bits, signed)), fmt)
     raise UserError(
         f"operand of type {type(x).__name__} has no fixed-point format",
         where="arithmetic" if other is None else f"arithmetic with {other.format}",
@@ -243,7 +243,7 @@ def sum(q: QTensor, axis: Any = None, *, keepdims: bool = False) -> QTensor:
 
 
 def _terms(q: QTensor, axis: Any) -> int:
-    axes = range(q.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes: tuple[int, ...] = tuple(range(q.ndim)) if axis is None else tuple(np.atleast_1d(axis).tolist())
     return prod(q.shape[i] for i in axes)
 
 

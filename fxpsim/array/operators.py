@@ -1,5 +1,6 @@
 """The operators of a QTensor, each one line to the function that does the work."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,11 +84,11 @@ class Operators:
 
     def reshape(self: Any, *shape: Any) -> "QTensor":
         """Return the same elements in another shape."""
-        return _arithmetic().moved(self, lambda array: array.reshape(*shape))
+        return _arithmetic().moved(self, partial(_reshaped, shape))
 
     def transpose(self: Any, *axes: Any) -> "QTensor":
         """Permute the axes."""
-        return _arithmetic().moved(self, lambda array: array.transpose(*axes))
+        return _arithmetic().moved(self, partial(_transposed, axes))
 
     @property
     def T(self: Any) -> "QTensor":
@@ -103,6 +104,14 @@ class Operators:
         from fxpsim.array.protocols import apply_function
 
         return apply_function(function, args, kwargs)
+
+
+def _reshaped(shape: Any, array: NDArray[Any]) -> NDArray[Any]:
+    return array.reshape(*shape)
+
+
+def _transposed(axes: Any, array: NDArray[Any]) -> NDArray[Any]:
+    return array.transpose(*axes)
 
 
 def _arithmetic() -> Any:

@@ -1,5 +1,6 @@
 """Matrix product and convolution of QTensors in an accumulator."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -50,14 +51,7 @@ def matmul(a: QTensor, b: QTensor, accumulator: Accumulator | None = None) -> QT
     >>> y, y.counts.saturated
     (QTensor(codes=[[16383]], format=s15f0, value=[[16383.]]), 2)
     """
-    for q in (a, b):
-        if not isinstance(q, QTensor) or q.ndim == 0:
-            raise UserError(
-                f"operand of type {type(q).__name__}" if not isinstance(q, QTensor) else "a single number",
-                where="matmul",
-                expected="two QTensors with at least one axis",
-                remedy="cast(x, format) makes a QTensor",
-            )
+    _require_tensors((a, b), "matmul", "two QTensors with at least one axis", lambda q: q.ndim > 0)
     x, y = a.codes, b.codes
     if a.ndim == 1:
         x = x[None, :]
@@ -68,10 +62,12 @@ def matmul(a: QTensor, b: QTensor, accumulator: Accumulator | None = None) -> QT
     if accumulator is not None and (a.scale or b.scale) and accumulator.format.frac_bits != 0:
         raise UserError("an accumulator with fractional bits", where="matmul of tensors with a scale", expected="0")
     fmt, spec = _accumulation(a.format, b.format, x.shape[-1], accumulator, "matmul")
-    bounds = {"a_bound": a.format.max_abs_code, "b_bound": b.format.max_abs_code}
+    bounds = (a.format.max_abs_code, b.format.max_abs_code)
     if y.ndim == 2:
         # leading axes of a are rows
-        result = mac.matmul(_codes(x.reshape(-1, x.shape[-1])), _codes(y), spec(0), **bounds)
+        result = mac.matmul(
+            _codes(x.reshape(-1, x.shape[-1])), _codes(y), spec(0), a_bound=bounds[0], b_bound=bounds[1]
+        )
         codes, overflowed = result.codes.reshape(*x.shape[:-1], y.shape[-1]), result.overflowed
     else:
         codes, overflowed = _batched(x, y, spec, bounds)
@@ -122,13 +118,8 @@ def conv2d(
     >>> conv2d(ones, ones.reshape(3, 3, 1, 1), padding=1).codes[0, :, :, 0].tolist()
     [[4, 6, 4], [6, 9, 6], [4, 6, 4]]
     """
-    for q in (x, w):
-        if not isinstance(q, QTensor) or q.ndim != 4 or q.scale is not None:
-            raise UserError(
-                f"operand {type(q).__name__} with shape {getattr(q, 'shape', None)}",
-                where="conv2d",
-                expected="QTensors without a scale: x (N, H, W, C), w (R, S, C / groups, K)",
-            )
+    wanted = "QTensors without a scale: x (N, H, W, C), w (R, S, C / groups, K)"
+    _require_tensors((x, w), "conv2d", wanted, lambda q: q.ndim == 4 and q.scale is None)
     taps = int(np.prod(w.shape[:3]))
     fmt, spec = _accumulation(x.format, w.format, taps, accumulator, "conv2d")
     result = mac.conv2d(
@@ -146,16 +137,31 @@ def conv2d(
     return QTensor(result.codes, fmt, counts=counts, check=False)
 
 
+def _require_tensors(operands: tuple[Any, ...], where: str, expected: str, fits: Callable[[QTensor], bool]) -> None:
+    for q in operands:
+        if not isinstance(q, QTensor) or not fits(q):
+            raise UserError(
+                f"operand of type {type(q).__name__} with shape {np.shape(q)}",
+                where=where,
+                expected=expected,
+                remedy="cast(x, format) makes a QTensor",
+            )
+
+
 def _accumulation(
     a: FixedFormat, b: FixedFormat, terms: int, accumulator: Accumulator | None, where: str
-) -> tuple[FixedFormat, Any]:
+) -> tuple[FixedFormat, Callable[[int], mac.MacSpec]]:
     """Return the format of the result, and the kernel's specification as a function of the item of a batch."""
     if accumulator is None:
         fmt = product_format(a, b, terms)
         if fmt.word_bits == 64 and not fmt.signed:
             raise UserError("64 unsigned bits", where=where, expected="at most 63", remedy="cast an operand")
         exact = mac.MacSpec(word_bits=fmt.word_bits, signed=fmt.signed, overflow=Overflow.WRAP)
-        return fmt, lambda item: exact
+
+        def same(item: int) -> mac.MacSpec:
+            return exact
+
+        return fmt, same
     acc, fmt = accumulator, accumulator.format
 
     def spec(item: int) -> mac.MacSpec:
@@ -185,12 +191,12 @@ def _codes(codes: Codes) -> Codes:
     return np.ascontiguousarray(codes)
 
 
-def _batched(x: Codes, y: Codes, spec: Any, bounds: dict[str, int]) -> tuple[Codes, int]:
+def _batched(x: Codes, y: Codes, spec: Callable[[int], mac.MacSpec], bounds: tuple[int, int]) -> tuple[Codes, int]:
     lead = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     left = np.broadcast_to(x, lead + x.shape[-2:]).reshape(-1, *x.shape[-2:])
     right = np.broadcast_to(y, lead + y.shape[-2:]).reshape(-1, *y.shape[-2:])
     results = [
-        mac.matmul(_codes(p), _codes(q), spec(item), **bounds)
+        mac.matmul(_codes(p), _codes(q), spec(item), a_bound=bounds[0], b_bound=bounds[1])
         for item, (p, q) in enumerate(zip(left, right, strict=True))
     ]
     if not results:

@@ -1,5 +1,6 @@
 """What NumPy's own functions do with a QTensor: the few that are exact, and a clear refusal for the others."""
 
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,11 @@ _FUNCTIONS: dict[Any, Any] = {
     np.stack: arithmetic.stack,
     np.sum: arithmetic.sum,
     np.mean: arithmetic.mean,
-    np.shape: lambda q: q.shape,
-    np.ndim: lambda q: q.ndim,
-    np.size: lambda q: q.size,
-    np.reshape: lambda q, shape: q.reshape(shape),
-    np.transpose: lambda q, axes=None: q.transpose(axes),
+    np.shape: attrgetter("shape"),
+    np.ndim: attrgetter("ndim"),
+    np.size: attrgetter("size"),
+    np.reshape: QTensor.reshape,
+    np.transpose: QTensor.transpose,
 }
 
 
@@ -56,6 +57,3 @@ def apply_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any])
     if function not in _FUNCTIONS:
         raise _refused(function.__name__)
     return _FUNCTIONS[function](*args, **kwargs)
-
-
-__all__ = ["QTensor", "apply_function", "apply_ufunc"]

@@ -1,6 +1,6 @@
 """Hypothesis strategies: formats, modes, values near their edges, arrays, accumulators.
 
-For property tests of your own rounding modes, quantizers and units. Needs ``hypothesis`` (``pip install fxpsim[test]``).
+For property tests of your own rounding modes, quantizers and units. Needs ``hypothesis``: ``pip install fxpsim[test]``.
 
 >>> from hypothesis import given, settings
 >>> import fxpsim as fx

@@ -1,0 +1,173 @@
+"""Accumulators: matrix products and convolutions against a stepwise reference in Python integers."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+import fxpsim as fx
+from fxpsim.array import OverflowRisk
+from fxpsim.numerics import Overflow, Rounding, oracle
+
+RNG = np.random.default_rng(0)
+A = fx.QTensor(RNG.integers(-128, 128, (3, 20)), "s8f4")
+B = fx.QTensor(RNG.integers(-128, 128, (20, 4)), "s8f3")
+
+
+def stepwise(a, b, acc):
+    """Accumulate each output with the specification."""
+    rows, terms = a.shape
+    columns = b.shape[1]
+    shift = a.format.frac_bits + b.format.frac_bits - acc.format.frac_bits
+    words = acc.random.words(rows * columns * terms).tolist() if acc.random else []
+    out = np.empty((rows, columns), object)
+    for m, n in product(range(rows), range(columns)):
+        products = [int(x) * int(y) for x, y in zip(a.codes[m], b.codes[:, n], strict=True)]
+        first = (m * columns + n) * terms
+        out[m, n] = oracle.accumulate(
+            products,
+            shift,
+            acc.format,
+            acc.rounding,
+            acc.overflow,
+            order=acc.order,
+            chunk=acc.chunk,
+            noise=words[first : first + terms],
+        )
+    return out.tolist()
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+def test_every_rounding_of_products(rounding):
+    random = fx.RandomBits(seed=1) if rounding.is_stochastic else None
+    for frac_bits in (9, 7, 4, -1):
+        acc = fx.Accumulator(format=f"s14f{frac_bits}", rounding=rounding, overflow="saturate", random=random)
+        assert fx.matmul(A, B, acc).codes.tolist() == stepwise(A, B, acc), frac_bits
+
+
+@pytest.mark.parametrize("overflow", [o for o in Overflow if o is not Overflow.RAISE])
+@pytest.mark.parametrize(("order", "chunk"), [("sequential", 1), ("chunked", 4), ("chunked", 7), ("chunked", 64)])
+def test_every_overflow_and_order(overflow, order, chunk):
+    for name in ("s16f7", "s13f5", "u15f7"):
+        if overflow is Overflow.WRAP_SIGN_MAGNITUDE and name[0] == "u":
+            continue
+        acc = fx.Accumulator(format=name, rounding="half_even", overflow=overflow, order=order, chunk=chunk)
+        assert fx.matmul(A, B, acc).codes.tolist() == stepwise(A, B, acc), name
+
+
+def test_the_exact_product_grows():
+    y = fx.matmul(A, B)
+    assert str(y.format) == "s21f7"
+    np.testing.assert_array_equal(y.value, A.value @ B.value)
+    unsigned = fx.QTensor(np.full((1, 5), 255), "u8f0")
+    assert str((unsigned @ unsigned.T).format) == "u19f0"
+    assert (unsigned @ unsigned.T).codes.item() == 5 * 255**2
+
+
+def test_vectors_and_batches():
+    batch = fx.QTensor(RNG.integers(-128, 128, (2, 5, 3, 20)), "s8f4")
+    many = fx.QTensor(RNG.integers(-128, 128, (5, 20, 4)), "s8f3")
+    for a, b in [
+        (A, B),
+        (A[0], B),
+        (A, B[:, 0]),
+        (A[0], B[:, 0]),
+        (batch, B),
+        (batch, many),
+        (A, many),
+        (batch, B[:, 0]),
+    ]:
+        np.testing.assert_array_equal((a @ b).value, a.value @ b.value)
+    acc = fx.Accumulator(format="s14f5", rounding="stochastic", random=fx.RandomBits(seed=1))
+    y = fx.matmul(batch, many, acc)
+    assert y.shape == (2, 5, 3, 4)
+    # items of a batch take streams of their own; the first one is that of a single product
+    assert (y[0, 0] == fx.matmul(batch[0, 0], many[0], acc)).all()
+
+
+def test_convolution_is_the_product_with_unfolded_windows():
+    x = fx.QTensor(RNG.integers(-128, 128, (2, 6, 5, 3)), "s8f4")
+    w = fx.QTensor(RNG.integers(-128, 128, (3, 2, 3, 4)), "s8f3")
+    acc = fx.Accumulator(format="s15f5", rounding="half_even", overflow="saturate")
+    y = fx.conv2d(x, w, stride=(2, 1), accumulator=acc)
+    rows = [x.codes[n, i * 2 : i * 2 + 3, j : j + 2].ravel() for n in range(2) for i in range(2) for j in range(4)]
+    unfolded = fx.QTensor(np.array(rows), "s8f4")
+    assert y.codes.reshape(-1, 4).tolist() == stepwise(unfolded, w.reshape(-1, 4), acc)
+    exact = fx.conv2d(x, w, padding=((1, 0), (0, 1)), dilation=2, groups=1)
+    assert exact.shape == (2, 3, 4, 4)
+    assert str(exact.format) == "s21f7"
+
+
+def test_counters_count_updates_that_left_the_range():
+    a = fx.QTensor([[100, 100, -100, 100]], "s8f0")
+    acc = fx.Accumulator(format="s15f0", overflow="saturate")
+    y = fx.matmul(a, a.T, acc)
+    # 10000, 20000 (out), 26383 (out), 26383 (out): saturated at 16383 each time
+    assert y.codes.item() == 16383
+    assert y.counts.saturated == 3
+    wrapped = fx.matmul(a, a.T, fx.Accumulator(format="s15f0", overflow="wrap"))
+    assert (wrapped.counts.wrapped, wrapped.counts.saturated) == (1, 0)
+    with pytest.raises(fx.UserError, match="matmul to s15f0"):
+        fx.matmul(a, a.T, fx.Accumulator(format="s15f0", overflow="raise"))
+
+
+@pytest.mark.parametrize("rounding", ["floor", "ceil", "half_even", "half_away", "jam", "toward_zero"])
+@pytest.mark.parametrize(("a", "b"), [("s4f1", "s4f1"), ("u4f1", "s3f0"), ("u3f2", "u3f1")])
+def test_the_safe_length_is_exact(a, b, rounding):
+    """At the safe length nothing overflows for the worst codes, one product more overflows."""
+    formats = [fx.FixedFormat.parse(name) for name in (a, b)]
+    acc = fx.Accumulator(format="s9f1", rounding=rounding, overflow="saturate")
+    safe = acc.safe_length(a, b)
+    corners = list(product(*[(fmt.min_code, fmt.max_code) for fmt in formats]))
+
+    def overflows(terms):
+        return any(
+            fx.matmul(
+                fx.QTensor(np.full((1, terms), x), formats[0]), fx.QTensor(np.full((terms, 1), y), formats[1]), acc
+            ).counts.saturated
+            for x, y in corners
+        )
+
+    assert safe is not None
+    assert not overflows(safe)
+    assert overflows(safe + 1)
+    assert acc.proof(a, b, safe).holds
+    assert not acc.proof(a, b, safe + 1).holds
+    enough = fx.FixedFormat(word_bits=acc.proof(a, b, safe + 1).needed_word_bits, frac_bits=1)
+    assert fx.Accumulator(format=enough, rounding=rounding).proof(a, b, safe + 1).holds
+
+
+def test_a_layer_that_may_overflow_is_told_the_numbers():
+    acc = fx.Accumulator(format="s18f8")
+    with pytest.warns(
+        OverflowRisk, match=r"fc1: 784 products of s8f4 and s8f4 .* safe up to 7 products, or with 25 bits"
+    ):
+        acc.check("s8f4", "s8f4", 784, where="fc1")
+    assert acc.check("s8f4", "s8f4", 7).holds
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"order": "tree"}, "sequential, chunked"),
+        ({"chunk": 0, "order": "chunked"}, "at least one product"),
+        ({"rounding": "stochastic"}, "RandomBits"),
+        ({"format": "u8f0", "overflow": "wrap_sign_magnitude"}, "signed"),
+        ({"overflow": "saturat"}, "did you mean"),
+    ],
+)
+def test_impossible_accumulators_are_refused(arguments, match):
+    with pytest.raises(fx.UserError, match=match):
+        fx.Accumulator(**{"format": "s18f8", **arguments})
+
+
+def test_impossible_products_are_refused():
+    wide = fx.QTensor([[2**40]], "s45f0")
+    with pytest.raises(fx.UserError, match="90 bits"):
+        fx.matmul(wide, wide)
+    with pytest.raises(fx.UserError, match=r"\(3, 20\)"):
+        fx.matmul(A, A)
+    with pytest.raises(fx.UserError, match="two QTensors"):
+        fx.matmul(A, B.value)
+    with pytest.raises(fx.UserError, match=r"\(N, H, W, C\)"):
+        fx.conv2d(A, B)
