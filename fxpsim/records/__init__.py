@@ -11,6 +11,7 @@ from fxpsim.records.columns import (
 from fxpsim.records.files import read_table, write_table
 from fxpsim.records.history import as_history, parse_histogram, stream_and_pass
 from fxpsim.records.recorder import HistoryRecorder
+from fxpsim.records.training import Conv, training_workload
 from fxpsim.records.workload import as_vector_workload, as_workload
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "VECTOR_COLUMNS",
     "WORKLOAD_COLUMNS",
     "Column",
+    "Conv",
     "HistoryRecorder",
     "as_history",
     "as_vector_workload",
@@ -27,5 +29,6 @@ __all__ = [
     "parse_histogram",
     "read_table",
     "stream_and_pass",
+    "training_workload",
     "write_table",
 ]

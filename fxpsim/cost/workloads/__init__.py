@@ -2,6 +2,6 @@
 
 from fxpsim.cost.workloads.onnx_graph import OnnxWorkload, from_onnx
 from fxpsim.cost.workloads.scalesim import from_scalesim
-from fxpsim.cost.workloads.training import Conv, training_workload
+from fxpsim.records.training import Conv, training_workload
 
 __all__ = ["Conv", "OnnxWorkload", "from_onnx", "from_scalesim", "training_workload"]

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fxpsim.cost.workloads.training import Conv, training_workload
 from fxpsim.errors import UserError
 from fxpsim.records import as_history
+from fxpsim.records.training import Conv, training_workload
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,10 +4,10 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fxpsim.cost.workloads.training import Conv, forward_row, training_workload
 from fxpsim.errors import UserError
 from fxpsim.records import as_workload
 from fxpsim.records.checking import fail_row
+from fxpsim.records.training import Conv, forward_row, training_workload
 
 if TYPE_CHECKING:
     import pandas as pd

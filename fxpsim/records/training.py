@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fxpsim.records import as_workload
+from fxpsim.records.workload import as_workload
 
 if TYPE_CHECKING:
     import pandas as pd
