@@ -121,8 +121,7 @@ def parallel_for(kernel: Callable[..., Any], units: int, *args: Any) -> None:
     """
     count = min(threads(), units)
     if count <= 1 or getattr(_inside, "worker", False):
-        if units > 0:
-            kernel(0, units, *args)
+        inline(kernel, units, *args)
         return
     done: SimpleQueue[Outcome] = SimpleQueue()
     for index in range(1, count):
@@ -137,6 +136,12 @@ def parallel_for(kernel: Callable[..., Any], units: int, *args: Any) -> None:
         failure = done.get() or failure
     if failure is not None:
         raise failure
+
+
+def inline(kernel: Callable[..., Any], units: int, *args: Any) -> None:
+    """Do what :func:`parallel_for` does in the calling thread alone, for work not worth handing over."""
+    if units > 0:
+        kernel(0, units, *args)
 
 
 @cache

@@ -140,7 +140,7 @@ def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[
     proven = _holds(spec, largest, bounds.nonnegative)
     from_data = not proven or largest >= lane.exact_below
     bias = _BIAS if lane is DOT8 and not _fits(task.a, bounds.a, 8, False) else 0
-    packed = [pack(b, grouping, lane, vectors, measured=from_data or bias > 0) for b in task.b]
+    packed = [pack(b, grouping, lane, vectors, measured=from_data) for b in task.b]
     if from_data:
         a_max = max(int(task.a.max()), -int(task.a.min()))
         largest = min(largest, a_max * max(part.magnitude for part in packed))
@@ -206,7 +206,7 @@ def _checked(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tupl
         return None
     grouping = grouped(task.for_group(lane.group), lane.group)
     _, vectors = tile_shape(task.n, lane.columns(cpu()), cpu().registers)
-    packed = [pack(b, grouping, lane, vectors, measured=True) for b in task.b]
+    packed = [pack(b, grouping, lane, vectors) for b in task.b]
     a_max = max(int(task.a.max()), -int(task.a.min()))
     variation = a_max * max(part.peak for part in packed)
     threshold = spec.max_code - (variation + 1) // 2

@@ -9,7 +9,9 @@ from fxpsim.kernels.jit import compile_source, kernel
 from fxpsim.kernels.mac.moves import transpose_block
 from fxpsim.kernels.mac.packing import aligned_empty
 from fxpsim.kernels.mac.tables import Frame
-from fxpsim.kernels.threads import parallel_for
+from fxpsim.kernels.threads import inline, parallel_for
+
+_WORTH_SHARING = 1 << 16  # elements
 
 
 def framed(operand: np.ndarray, frame: Frame, dtype: type[np.generic], empty: int | float) -> np.ndarray:
@@ -133,6 +135,7 @@ def image_of(
     """
     if frame.holds(operand.shape) and operand.dtype == dtype and not (slack or bias or split):
         return operand.reshape(-1)
+    share = parallel_for if frame.size >= _WORTH_SHARING else inline
     image = aligned_empty((1 + split) * frame.size + slack, dtype)
     image[(1 + split) * frame.size :] = 0
     parts = ((8, -1), (0, 255)) if split else ((0, -1),)
@@ -143,10 +146,10 @@ def image_of(
             blocks = -(-frame.channels // _BLOCK)
             units = frame.images * operand.shape[1] * blocks
             where = (frame.height, frame.top, frame.left, frame.phases, frame.planar_columns, blocks)
-            parallel_for(_planar(dtype), units, operand, out, *where, drop, mask, bias)
+            share(_planar(dtype), units, operand, out, *where, drop, mask, bias)
         else:
             units = frame.images * frame.height
             where = (frame.height, frame.top, frame.step[0], frame.left, frame.width)
             pitch = (frame.channels, frame.step[1])
-            parallel_for(_interleaved, units, operand, out, *where, pitch, drop, mask, bias)
+            share(_interleaved, units, operand, out, *where, pitch, drop, mask, bias)
     return image

@@ -19,11 +19,12 @@ from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac.moves import pack_group
 from fxpsim.kernels.mac.tables import Grouping
 from fxpsim.kernels.mac.tile import CHUNK, Lane
-from fxpsim.kernels.threads import parallel_for
+from fxpsim.kernels.threads import inline, parallel_for
 
 SEGMENT = 128
 """Groups per segment: what one work unit packs, and the unit of the column sums."""
 
+_WORTH_SHARING = 1 << 16  # elements
 _ALIGNMENT = 64  # a register load that crosses a cache line takes twice as long
 
 
@@ -47,11 +48,11 @@ class Packed:
         Columns of a panel.
     panels, groups : int
     sums : ndarray of int64, (panels, segments, width)
-        Sum of each column over each segment of ``SEGMENT`` groups, if measured.
+        Sum of each column over each segment of ``SEGMENT`` groups (integer lanes only).
     magnitude : int
-        Largest sum of absolute values of a column, if measured.
+        Largest sum of absolute values of a column; 0 if not measured.
     peak : int
-        Largest sum of absolute values of a column in ``CHUNK`` consecutive groups, if measured (integer lanes only).
+        Largest sum of absolute values of a column in ``CHUNK`` consecutive groups (integer lanes only).
     """
 
     data: np.ndarray
@@ -105,9 +106,10 @@ _MEASURE = """if (g + 1) % {chunk} == 0 or g == groups - 1:
 
 
 @lru_cache(maxsize=64)
-def _compiled(lane: Lane, vectors: int, measured: bool) -> Any:
+def _compiled(lane: Lane, vectors: int) -> Any:
+    measured = lane.group > 1
     columns = lane.columns(cpu())
-    name = f"mac_pack_{lane.name}_{vectors * columns}" + ("_measured" if measured else "")
+    name = f"mac_pack_{lane.name}_{vectors * columns}"
     source = _SOURCE.format(
         name=name,
         dtype=lane.b_type,
@@ -134,7 +136,7 @@ def pack(b: np.ndarray, grouping: Grouping, lane: Lane, vectors: int, *, measure
     vectors : int
         Registers per row of a panel.
     measured : bool
-        Whether sums and magnitude are needed. Column sums exist for the integer lanes only.
+        Whether a lane of floats needs the magnitude, too; the integer lanes measure on the way in any case.
     """
     groups = grouping.offsets.size
     width = vectors * lane.columns(cpu())
@@ -144,10 +146,11 @@ def pack(b: np.ndarray, grouping: Grouping, lane: Lane, vectors: int, *, measure
     sums = np.empty((panels, segments, width), np.int64)
     sizes = np.empty((panels, segments, width), np.int64)
     peaks = np.zeros(panels * segments, np.int64)
-    in_kernel = measured and lane.group > 1
+    in_kernel = lane.group > 1
     values = b.astype(lane.b_type, copy=False)
-    run = _compiled(lane, vectors, in_kernel)
-    parallel_for(run, panels * segments, values, grouping.source, data, groups, sums, sizes, peaks)
+    run = _compiled(lane, vectors)
+    share = parallel_for if b.size >= _WORTH_SHARING else inline
+    share(run, panels * segments, values, grouping.source, data, groups, sums, sizes, peaks)
     magnitude = int(sizes.sum(axis=1).max()) if in_kernel else 0
     if measured and not in_kernel:
         magnitude = int(np.abs(b.astype(np.int64)).sum(axis=0).max())

@@ -93,6 +93,8 @@ def _expect(array: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
 
 
 def _groups(matrix: np.ndarray, groups: int) -> tuple[np.ndarray, ...]:
+    if groups == 1:
+        return (matrix,)
     return tuple(np.ascontiguousarray(part) for part in np.split(matrix, groups, axis=1))
 
 
@@ -109,7 +111,7 @@ def input_grad_task(e: np.ndarray, w: np.ndarray, input_shape: tuple[int, ...], 
     """Prepare the gradient of a convolution with respect to its input."""
     g = convolution(tuple(input_shape), w.shape, **window)
     e = _expect(e, g.out_shape, "error")
-    parts = np.split(w, g.groups, axis=3)
+    parts = np.split(w, g.groups, axis=3) if g.groups > 1 else [w]
     b = tuple(np.ascontiguousarray(part.transpose(0, 1, 3, 2)).reshape(-1, g.group_channels) for part in parts)
     return Task(kind="input_grad", contraction=tables.input_grad(g), a=e, b=b, shape=tuple(input_shape), geometry=g)
 

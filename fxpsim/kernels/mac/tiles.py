@@ -20,7 +20,9 @@ from fxpsim.kernels.mac.micro import micro_kernel
 from fxpsim.kernels.mac.packing import Packed
 from fxpsim.kernels.mac.tables import Contraction
 from fxpsim.kernels.mac.tile import Tile
-from fxpsim.kernels.threads import parallel_for, threads
+from fxpsim.kernels.threads import inline, parallel_for, threads
+
+_WORTH_SHARING = 1 << 22  # products below which handing work to another thread costs more than it gains
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,6 +196,7 @@ def tile_rows(contraction: Contraction, rows: int, split: bool) -> np.ndarray:
     return np.ascontiguousarray(table.reshape(-1))
 
 
+@lru_cache(maxsize=256)
 def tile_shape(columns: int, lane_columns: int, registers: int) -> tuple[int, int]:
     """Return (rows, vectors) of the tile for a result with this many columns.
 
@@ -268,7 +271,9 @@ def run_tiles(  # noqa: PLR0917
     block = max(1, min(16, n_tiles * packed.panels // (4 * threads())))
     units = packed.panels * -(-n_tiles // block)
     notes = np.empty((units, 3), np.int64)
-    parallel_for(
+    work = contraction.rows.size * cols.size * tile.lane.group * columns
+    share = parallel_for if work >= _WORTH_SHARING else inline
+    share(
         _compiled(tile, reading, out.dtype.name),
         units,
         image,
