@@ -21,6 +21,11 @@ from fxpsim.numerics.overflow import check_overflow
 Array = NDArray[Any]
 
 
+def _python_number(x: Any) -> Any:
+    number: Any = x
+    return number.item() if isinstance(x, (np.integer, np.floating, np.bool_)) else number
+
+
 def as_operand(x: Any, other: QTensor | None = None) -> QTensor:
     """Return ``x`` as a QTensor: a Python number takes the shortest format that holds it exactly.
 
@@ -36,7 +41,7 @@ def as_operand(x: Any, other: QTensor | None = None) -> QTensor:
     """
     if isinstance(x, QTensor):
         return x
-    number = x.item() if isinstance(x, np.generic) else x
+    number = _python_number(x)
     if isinstance(number, (int, float)) and isfinite(number):
         exact = Fraction(number)
         frac_bits = exact.denominator.bit_length() - 1
@@ -46,7 +51,7 @@ def as_operand(x: Any, other: QTensor | None = None) -> QTensor:
         fmt = exact_format(word_bits, frac_bits, signed, f"the constant {number}")
         return QTensor(np.array(exact.numerator, dtype=storage_dtype(word_bits, signed)), fmt)
     raise UserError(
-        f"operand of type {type(x).__name__} has no fixed-point format",
+        f"operand of {type(x)} has no fixed-point format",
         where="arithmetic" if other is None else f"arithmetic with {other.format}",
         expected="a QTensor or a finite Python number",
         remedy="cast(x, format) gives it one; np.asarray(q) gives the values of a QTensor",
