@@ -14,11 +14,13 @@ from functools import cache
 
 import numpy as np
 
+from fxpsim.kernels.jit import kernel
 from fxpsim.kernels.program_source import write_source
 from fxpsim.kernels.threads import parallel_for
 
 UNIT_ELEMENTS = 16384
 MIN_COLUMNS = 256
+PARALLEL_UNITS = 4  # less work is done before another thread is awake
 
 DTYPES = {
     "i8": np.int8,
@@ -125,7 +127,11 @@ def run(
         for kind, value in program.reductions
         if kind == "max_abs"
     ]
-    parallel_for(_compiled(program), units, shape, *scalars, *inputs, *outputs, *views, *slots)
+    arguments = (shape, *scalars, *inputs, *outputs, *views, *slots)
+    if units < PARALLEL_UNITS:
+        _compiled(program)(0, units, *arguments)
+    else:
+        parallel_for(_compiled(program), units, *arguments)
     results = [
         _combine(kind, slot, repeat) for (kind, _), slot in zip(program.reductions, slots, strict=True)
     ]
@@ -155,13 +161,23 @@ def _slots(program: Program, kind: str, value: int, units: int, columns: int) ->
 def _combine(kind: str, slot: np.ndarray, repeat: int) -> object:
     match kind:
         case "sum":
-            return int(slot.sum())
+            return int(slot[0]) if len(slot) == 1 else int(slot.sum())
         case "range":
+            if len(slot) == 1:
+                return int(slot[0, 0]), int(slot[0, 1])
             return int(slot[:, 0].min()), int(slot[:, 1].max())
         case "max_abs":
-            return slot.max(keepdims=True).view(np.float32)[0]
+            return (slot if len(slot) == 1 else slot.max(keepdims=True)).view(np.float32)[0]
         case _:
-            # float32: units one after the other, then repeats one after the other (add.accumulate pins the order)
-            total = slot[0] if len(slot) == 1 else np.add.accumulate(slot, axis=0)[-1]
-            parts = total.reshape(repeat, -1)
-            return parts[0].copy() if repeat == 1 else np.add.accumulate(parts, axis=0)[-1].copy()
+            total = np.zeros(slot.shape[1] // repeat, slot.dtype)
+            _fold(slot.reshape(-1, total.size), total)
+            return total
+
+
+@kernel
+def _fold(parts, total):
+    """Add rows one after the other: the order of a float sum is part of the result."""
+    for i in range(len(parts)):
+        row = parts[i]
+        for j in range(total.size):
+            total[j] += row[j]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -160,6 +161,7 @@ def _axes(columns: int, shape: tuple[int, ...]) -> int:
     return max(count, 1)
 
 
+@cache
 def _kind(shape: tuple[int, ...], whole: tuple[int, ...]) -> str:
     """How an operand of ``shape`` is repeated over ``whole``."""
     if math.prod(shape) == math.prod(whole):
@@ -176,6 +178,7 @@ def _kind(shape: tuple[int, ...], whole: tuple[int, ...]) -> str:
     return "row"
 
 
+@cache
 def _width(shape: tuple[int, ...], whole: tuple[int, ...], kind: str) -> int:
     if kind == "column":
         return math.prod(shape)
