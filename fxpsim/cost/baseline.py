@@ -4,19 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fxpsim.cost.arrays import Frame
 from fxpsim.cost.result import CostResult
 from fxpsim.errors import UserError
 from fxpsim.records import as_history, as_workload
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fxpsim.records.workload import TableLike
 
 
 def baseline_history(
     workload: "TableLike", *, word_bits: int | Mapping[str, int], steps: int, step_begin: int = 0
-) -> "pd.DataFrame":
+) -> Frame:
     """Return the history of a run that keeps the same bits throughout.
 
     Parameters
@@ -37,7 +36,8 @@ def baseline_history(
     >>> baseline_history(work, word_bits=8, steps=5)[["layer", "stream", "word_bits", "frac_bits"]].values.tolist()[0]
     ['fc', 'weight', 8, 7]
     """
-    layers = list(dict.fromkeys(as_workload(workload)["layer"].tolist()))
+    work: Frame = as_workload(workload)
+    layers: list[str] = list(dict.fromkeys(work["layer"].tolist()))
     streams = ("weight", "activation", "error", "gradient")
     bits = (
         dict.fromkeys(streams, word_bits)

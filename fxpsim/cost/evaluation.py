@@ -1,7 +1,7 @@
 """The cost of one kind of work in one pass of one layer, one entry per setting; pieces add up."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -87,4 +87,4 @@ def side_piece(
     )
     names = {name for name, _ in (*piece.reads, *piece.writes)}
     by_memory = {name: memory_cycles(accelerator, name, *piece.memory_bits(name)) for name in names}
-    return Piece(**{**vars(piece), "latency": latency_cycles(accelerator, cycles, by_memory)})
+    return replace(piece, latency=latency_cycles(accelerator, cycles, by_memory))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, cast
 
 from pydantic import BaseModel
 
@@ -163,19 +164,21 @@ def formulas(accelerator: Accelerator) -> dict[str, str]:
 def _walk(table: BaseModel, prefix: str, source: str) -> Iterator[Constant]:
     own = getattr(table, "source", source)
     for name in type(table).model_fields:
-        value = getattr(table, name)
+        value: Any = getattr(table, name)
         key = prefix + name
         if isinstance(value, BaseModel):
             yield from _walk(value, key + ".", own)
         elif isinstance(value, dict):
-            for entry, inner in value.items():
+            for entry, inner in cast("dict[str, BaseModel]", value).items():
                 yield from _walk(inner, f"{key}.{entry}.", own)
         elif isinstance(value, bool) or value is None or name == "check":
             continue
         elif isinstance(value, (int, float)):
             yield Constant(key=key, value=value, unit=unit_of(name), source=own)
-        elif isinstance(value, tuple) and value and isinstance(value[0], (int, float)):
-            yield Constant(key=key, value=", ".join(str(item) for item in value), unit=unit_of(name), source=own)
+        elif isinstance(value, tuple):
+            items = cast("tuple[object, ...]", value)
+            if items and isinstance(items[0], (int, float)):
+                yield Constant(key=key, value=", ".join(str(item) for item in items), unit=unit_of(name), source=own)
 
 
 def unit_of(name: str) -> str:

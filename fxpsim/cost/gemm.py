@@ -53,14 +53,15 @@ def evaluate_gemm(
             (writes, names[2], moved.out_write),
             (writes, "partial_sum", moved.sum_write),
         ):
-            target[name, stream] = target.get((name, stream), np.zeros_like(bits)) + bits
+            if bits.any():  # what does not move takes no space in the account
+                target[name, stream] = target[name, stream] + bits if (name, stream) in target else bits
     outermost = list(accelerator.memory)[-1]
     memory = accelerator.memory[outermost]
     per_element = operands.a.stored_bits(memory.granularity_bits, packed=memory.packed)
     first_load = tensor_bits(gemm.a_elements, per_element, memory)
     return Piece(
         work=work,
-        macs=np.full(a_bits.shape, gemm.macs, np.int64),
+        macs=np.broadcast_to(np.int64(gemm.macs), a_bits.shape),
         bit_ops=bit_operations(gemm.macs, operands.a, operands.b),
         cycles=cycles,
         latency=latency_cycles(accelerator, cycles, by_memory, first_load),

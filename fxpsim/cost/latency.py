@@ -48,4 +48,4 @@ def latency_cycles(
 def leakage_pj(accelerator: Accelerator, cycles: Ints) -> Floats:
     """Return ``(array + memories leakage in mW) * cycles / MHz * 1000`` in pJ."""
     leakage_mw = accelerator.mac_array.leakage_mw + sum(memory.leakage_mw for memory in accelerator.memory.values())
-    return cycles * (leakage_mw / accelerator.frequency_mhz * 1000.0)
+    return cycles.astype(np.float64) * (leakage_mw / accelerator.frequency_mhz * 1000.0)

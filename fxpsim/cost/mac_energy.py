@@ -22,9 +22,9 @@ def mac_energy_pj(accelerator: Accelerator, law: MacLaw, a_bits: Ints, b_bits: I
         case MacLaw.CONSTANT:
             return np.full(a_bits.shape, at_reference)
         case MacLaw.LINEAR:
-            return at_reference * (a_bits + b_bits) / (2 * reference)
+            return (a_bits + b_bits).astype(np.float64) * (at_reference / (2 * reference))
         case MacLaw.PRODUCT:
-            return at_reference * (a_bits * b_bits) / reference**2
+            return (a_bits * b_bits).astype(np.float64) * (at_reference / reference**2)
         case MacLaw.PE_CYCLE:
             reference_bits = np.array([table.reference_bits])
             no_float = np.zeros(1, np.bool_)

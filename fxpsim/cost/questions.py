@@ -9,6 +9,7 @@ import numpy as np
 from fxpsim.accelerator import Accelerator
 from fxpsim.cost.arrays import Frame
 from fxpsim.cost.compute import Gemm
+from fxpsim.cost.frames import frame_of
 from fxpsim.cost.groups import Group
 from fxpsim.cost.pricing import price
 from fxpsim.cost.result import CostResult
@@ -62,8 +63,6 @@ def what_if(
     DataFrame
         One row per variant: ``variant``, ``latency_cycles``, ``energy_pj`` and their ratios to the first row.
     """
-    import pandas as pd
-
     variants = {"as it is": accelerator} | {
         f"{key} = {value}": accelerator.with_set(key, value) for key, value in changes.items()
     }
@@ -71,7 +70,7 @@ def what_if(
     for name, target in variants.items():
         totals = price(workload, history, target).totals
         rows.append({"variant": name, "latency_cycles": totals["latency_cycles"], "energy_pj": totals["energy_pj"]})
-    frame = pd.DataFrame(rows)
+    frame = frame_of(rows)
     return frame.assign(
         latency_ratio=frame["latency_cycles"] / frame["latency_cycles"][0],
         energy_ratio=frame["energy_pj"] / frame["energy_pj"][0],
@@ -103,14 +102,12 @@ def break_even(
     With energies per product ``f`` (flexible) and ``g`` (fixed), a share x of narrow products breaks even at
     ``x f_narrow + (1 - x) f_wide = x g_narrow + (1 - x) g_wide``.
     """
-    import pandas as pd
-
     bits = np.arange(1, 17)
     ours, theirs = (evaluate(target, gemm, a_bits=bits, b_bits=bits) for target in (flexible, fixed))
     # An array works frequency_mhz cycles a microsecond; cycles of different clocks do not compare.
     time_ratio = (ours.latency / flexible.frequency_mhz) / (theirs.latency / fixed.frequency_mhz)
     energy_ratio = ours.unit_pj / theirs.unit_pj
-    table = pd.DataFrame({"bits": bits, "time_ratio": time_ratio, "array_energy_ratio": energy_ratio})
+    table = frame_of({"bits": bits, "time_ratio": time_ratio, "array_energy_ratio": energy_ratio})
     narrow = ours.unit_pj[narrow_bits - 1] - theirs.unit_pj[narrow_bits - 1]
     wide = ours.unit_pj[wide_bits - 1] - theirs.unit_pj[wide_bits - 1]
     share = None if narrow > 0 else 0.0 if wide <= 0 else float(wide / (wide - narrow))

@@ -10,6 +10,7 @@ import numpy as np
 from fxpsim.accelerator import Accelerator
 from fxpsim.cost.arrays import Frame, Ints, exact_total, float_total
 from fxpsim.cost.explain import Constant, assumptions, constants, formulas, not_counted
+from fxpsim.cost.frames import categories_of, frame_of
 from fxpsim.cost.groups import Group
 from fxpsim.cost.plan import Plan
 
@@ -54,8 +55,6 @@ class CostResult:
         ``energy_pj``, ``energy_low_pj``, ``energy_high_pj``, ``<memory>_read_bits``, ``<memory>_write_bits``,
         ``compute_cycles``.
         """
-        import pandas as pd
-
         lengths = [len(group.settings.begin) for group in self.groups]
         columns: dict[str, Any] = {
             "step_begin": np.concatenate([group.settings.begin for group in self.groups]),
@@ -71,7 +70,7 @@ class CostResult:
             columns[f"{name}_read_bits"] = self._column(lambda group, name=name: group.memory_bits[name][0])
             columns[f"{name}_write_bits"] = self._column(lambda group, name=name: group.memory_bits[name][1])
         columns["compute_cycles"] = self._column(lambda group: group.compute_cycles)
-        return pd.DataFrame(columns, copy=False)
+        return frame_of(columns)
 
     def by_layer(self) -> Frame:
         """Totals by layer, in the order of the workload."""
@@ -86,8 +85,6 @@ class CostResult:
         element-wise work, random bits, policy. Latency here is that of the work alone, before overlap; leakage has
         its own row.
         """  # noqa: D205
-        import pandas as pd
-
         rows: dict[str, dict[str, Any]] = {}
         for group in self.groups:
             steps = group.settings.steps
@@ -111,12 +108,10 @@ class CostResult:
                     row[name] = row.get(name, 0) + value
         leakage = sum(float_total(group.leakage_pj, group.settings.steps) for group in self.groups)
         rows["leakage"] = {"work": "leakage"} | dict.fromkeys(ENERGIES, leakage)
-        return pd.DataFrame(list(rows.values())).fillna(0)
+        return frame_of(list(rows.values())).fillna(0)
 
     def traffic(self) -> Frame:
         """Bits and bytes through every memory by pass and stream."""
-        import pandas as pd
-
         rows: dict[tuple[str, str, str], dict[str, Any]] = {}
         for group in self.groups:
             for piece in group.pieces:
@@ -125,7 +120,7 @@ class CostResult:
                         key = (memory, group.of_pass, stream)
                         blank = {"memory": memory, "pass": key[1], "stream": stream, "read_bits": 0, "write_bits": 0}
                         rows.setdefault(key, blank)[f"{kind}_bits"] += exact_total(bits, group.settings.steps)
-        frame = pd.DataFrame(list(rows.values()))
+        frame = frame_of(list(rows.values()))
         frame["bytes"] = (frame["read_bits"] + frame["write_bits"]) / 8
         return frame[(frame["read_bits"] + frame["write_bits"]) > 0].reset_index(drop=True)
 
@@ -161,13 +156,11 @@ class CostResult:
         return np.concatenate([part * length for part, length in zip(parts, lengths, strict=True)])
 
     def _grouped(self, key: Callable[[Group], str], name: str) -> Frame:
-        import pandas as pd
-
         found: dict[str, list[Group]] = {}
         for group in self.groups:
             found.setdefault(key(group), []).append(group)
         rows = [{name: value} | _totals(groups, self.accelerator) for value, groups in found.items()]
-        return pd.DataFrame(rows)
+        return frame_of(rows)
 
     def _model_bits(self) -> int:
         total = 0.0
@@ -205,8 +198,6 @@ def _totals(groups: Sequence[Group], accelerator: Accelerator) -> dict[str, Any]
 
 
 def _repeated(names: Sequence[str], lengths: Sequence[int]) -> Any:
-    import pandas as pd
-
     categories = list(dict.fromkeys(names))
     codes = np.repeat(np.array([categories.index(name) for name in names], np.int32), lengths)
-    return pd.Categorical.from_codes(codes, categories=categories)
+    return categories_of(codes, categories)

@@ -92,7 +92,7 @@ class Timeline:
         _, first, setting = np.unique(key, return_index=True, return_inverse=True)
         steps = np.bincount(setting, weights=(end - begin).astype(np.float64)).astype(np.int64)
         states = {name: self.states.take(column[changed][first]) for name, column in columns.items()}
-        return Settings(begin=begin, end=end, setting=setting.astype(np.int32), steps=steps, roles=states)
+        return Settings(begin=begin, end=end, setting=np.asarray(setting, np.int64), steps=steps, roles=states)
 
     def _segments(self, varying: Sequence[Intervals]) -> tuple[Ints, dict[int, Ints]]:
         if not varying:

@@ -76,7 +76,7 @@ def gemm_traffic(accelerator: Accelerator, name: str, gemm: Gemm, operands: Oper
 
 
 def _unique(gemm: Gemm, bits: ElementBits, memory: Memory) -> Traffic:
-    none = np.zeros(bits.a.shape, np.int64)
+    none = np.broadcast_to(np.int64(0), bits.a.shape)
     return Traffic(
         a_read=tensor_bits(gemm.a_elements, bits.a, memory),
         b_read=tensor_bits(gemm.b_elements, bits.b, memory),
@@ -143,7 +143,7 @@ def _macs(accelerator: Accelerator, memory: Memory, gemm: Gemm, bits: ElementBit
 
 def _held(moved: Traffic, memory: Memory) -> Traffic:
     """Drop what does not pass this memory."""
-    none = np.zeros_like(moved.a_read)
+    none = np.broadcast_to(np.int64(0), moved.a_read.shape)
     out = "out" in memory.holds
     return Traffic(
         a_read=moved.a_read if "a" in memory.holds else none,

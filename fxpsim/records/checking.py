@@ -60,7 +60,7 @@ def fail_row(where: str, row: int, column: str, *, what: str, expected: str, rem
     raise UserError(what, where=place, expected=expected, remedy=remedy)
 
 
-def _checked(values: "pd.Series[Any]", column: Column, where: str) -> Any:
+def _checked(values: Any, column: Column, where: str) -> Any:
     null = values.isna().to_numpy()
     if null.any() and not column.nullable:
         fail_row(
@@ -77,15 +77,15 @@ def _checked(values: "pd.Series[Any]", column: Column, where: str) -> Any:
     return _numbers(values, null, column, where)
 
 
-def _numbers(values: "pd.Series[Any]", null: np.ndarray, column: Column, where: str) -> Any:
+def _numbers(values: Any, null: "np.ndarray[Any, Any]", column: Column, where: str) -> Any:
     import pandas as pd
 
-    def fail(bad: np.ndarray, remedy: str) -> NoReturn:
+    def fail(bad: "np.ndarray[Any, Any]", remedy: str) -> NoReturn:
         row = int(np.argmax(bad))
         what = f"{column.name} is {values.iloc[row]}"
         fail_row(where, row, column.name, what=what, expected=_expectation(column), remedy=remedy)
 
-    numbers = pd.to_numeric(values, errors="coerce")
+    numbers: Any = pd.to_numeric(values, errors="coerce")
     plain = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
     unreadable = (np.isnan(plain) & ~null) | np.isinf(plain)
     if unreadable.any():

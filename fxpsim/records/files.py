@@ -3,7 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fxpsim.errors import UserError
 
@@ -31,11 +31,7 @@ def read_table(path: str | Path) -> "pd.DataFrame":
             f"no such table: {path.name}", where=str(path), expected="a .csv or .parquet file", remedy="check the path"
         )
     try:
-        if kind == "parquet":
-            return pd.read_parquet(path)
-        header = pd.read_csv(path, nrows=0).columns
-        text = {name: str for name in TEXT_COLUMNS if name in header}
-        return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""], low_memory=False)
+        return pd.read_parquet(path) if kind == "parquet" else _read_csv(path)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError, pa.ArrowException) as error:
         raise UserError(
             f"cannot read the table: {error}",
@@ -53,15 +49,41 @@ def write_table(frame: "pd.DataFrame", path: str | Path) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix="." + kind)
     os.close(handle)
     try:
-        if kind == "parquet":
-            frame.to_parquet(temporary, index=False)
-        else:
-            frame.to_csv(temporary, index=False)
+        _write(frame, temporary, kind)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def _read_csv(path: Path) -> "pd.DataFrame":
+    """Read by Arrow, which is fast; what it does not understand goes to pandas, whose values can then be named."""
+    import pandas as pd
+    import pyarrow as pa
+    from pyarrow import csv
+
+    text: Any = dict.fromkeys(TEXT_COLUMNS, pa.dictionary(pa.int32(), pa.string()))
+    options = csv.ConvertOptions(column_types=text, null_values=[""], strings_can_be_null=True)
+    try:
+        return csv.read_csv(path, convert_options=options).to_pandas()
+    except pa.ArrowInvalid:
+        types: Any = dict.fromkeys(TEXT_COLUMNS, str)
+        header = pd.read_csv(path, nrows=0).columns
+        types = {name: kind for name, kind in types.items() if name in header}
+        return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""], low_memory=False)
+
+
+def _write(frame: "pd.DataFrame", temporary: str, kind: str) -> None:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    if kind == "parquet":
+        frame.to_parquet(temporary, index=False)
+        return
+    plain = {name: frame[name].astype(object) for name in frame.columns if frame[name].dtype.name == "category"}
+    table = pa.Table.from_pandas(frame.assign(**plain), preserve_index=False)
+    csv.write_csv(table, temporary, csv.WriteOptions(quoting_style="needed"))
 
 
 def _kind(path: Path) -> str:

@@ -31,9 +31,9 @@ def test_traffic_by_reuse() -> None:
     # weight stationary: 3 folds of k, 2 of n; a once for every fold of n, im2col counted in full
     assert piece.reads["buffer", "a"].tolist() == [100 * 70 * 2 * 8]
     assert piece.reads["buffer", "b"].tolist() == [70 * 40 * 4]
-    assert piece.writes["buffer", "partial_sum"].tolist() == [0]
+    assert ("buffer", "partial_sum") not in piece.writes
     assert piece.writes["accumulators", "partial_sum"].tolist() == [100 * 40 * 2 * 32]
-    assert piece.reads["accumulators", "a"].tolist() == [0]
+    assert ("accumulators", "a") not in piece.reads
     # 4-bit words of an unpacked 32-bit memory take 32 bits
     assert piece.writes["accumulators", "out"].tolist() == [100 * 40 * 32]
 

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fxpsim.cost.arrays import Frame
 from fxpsim.errors import UserError
 from fxpsim.records import as_history
 from fxpsim.records.training import Conv, training_workload
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _QUANT = ("Quant", "IntQuant", "BipolarQuant")
 # Nodes that move values without changing them: bits are looked for behind them.
@@ -34,11 +33,11 @@ class OnnxWorkload:
     """What a graph says: the layers, the workload, the bits by layer and stream, and what it leaves in float32."""
 
     layers: tuple[Conv, ...]
-    workload: "pd.DataFrame"
+    workload: Frame
     bits: Mapping[tuple[str, str], int]
     float_streams: tuple[str, ...] = field(default=())
 
-    def history(self, steps: int = 1) -> "pd.DataFrame":
+    def history(self, steps: int = 1) -> Frame:
         """Return the graph's bits as a history of ``steps`` steps; errors and gradients are float32."""
         rows: list[dict[str, Any]] = []
         for layer in self.layers:
@@ -99,8 +98,8 @@ class _Graph:
 
     def __init__(self, model: Any, batch: int | None) -> None:
         try:
-            import onnx
-            from onnx import shape_inference
+            onnx: Any = import_module("onnx")
+            shape_inference: Any = import_module("onnx.shape_inference")
         except ImportError as error:
             raise UserError(
                 "the package onnx is not installed", expected="onnx", remedy='pip install "fxpsim[onnx]"'
@@ -205,8 +204,7 @@ class _Graph:
 
     def bits(self, name: str) -> int | None:
         """Return the word length of a tensor, if a quantizer or an integer type behind it says one."""
-        from onnx import numpy_helper
-
+        numpy_helper: Any = import_module("onnx.numpy_helper")
         while name in self._producer:
             node = self._producer[name]
             if node.op_type == "BipolarQuant":

@@ -2,21 +2,19 @@
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fxpsim.cost.arrays import Frame
 from fxpsim.errors import UserError
 from fxpsim.records import as_workload
 from fxpsim.records.checking import fail_row
 from fxpsim.records.training import Conv, forward_row, training_workload
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 # ending of a layer's name in the training topologies that come with SCALE-Sim -> pass
 _PASSES = {"_fwd": "forward", "_input_grad": "input_grad", "_weight_grad": "weight_grad"}
 
 
-def from_scalesim(path: str | Path, *, batch: int = 1, training: bool = False) -> "pd.DataFrame":
+def from_scalesim(path: str | Path, *, batch: int = 1, training: bool = False) -> Frame:
     """Read a SCALE-Sim topology file.
 
     Rows have a layer name and seven numbers (input height and width, filter height and width, channels, filters,
