@@ -1,10 +1,10 @@
 """Pricing: the bits that a run really used, on a described accelerator."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fxpsim.accelerator import Accelerator
 from fxpsim.accelerator import load as load_accelerator
+from fxpsim.cost.arrays import Frame
 from fxpsim.cost.options import Options
 from fxpsim.cost.plan import Plan, gemms_of, vectors_of
 from fxpsim.cost.result import CostResult
@@ -66,9 +66,9 @@ def price(
     target = accelerator if isinstance(accelerator, Accelerator) else load_accelerator(accelerator)
     options = options or Options()
     work = as_workload(workload)
-    bits = as_history(history)
+    bits: Frame = as_history(history)
     vector = None if vector_workload is None else as_vector_workload(vector_workload)
-    where = str(history) if isinstance(history, (str, Path)) else "history"
+    where = str(bits.attrs["where"])
     uses_zeros = target.mac_array.zero_skip != "none" or target.mac_array.zero_gate != "none"
     states, number = states_of(bits, target.metadata, keep_zeros=uses_zeros)
     states, defaults = _default_states(states, target)

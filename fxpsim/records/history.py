@@ -38,6 +38,7 @@ def as_history(table: "TableLike", *, where: str = "") -> "pd.DataFrame":
     _check_intervals(frame, where)
     if "bits_histogram" in frame:
         _check_histograms(frame, where)
+    frame.attrs["where"] = where
     return frame
 
 

@@ -25,7 +25,7 @@ class HistoryRecorder:
         self._closed: list[dict[str, Any]] = []
         self._open: dict[tuple[str, str], list[Any]] = {}
 
-    def record(  # noqa: PLR0917 - called positionally for every stream of every step
+    def record(
         self,
         step: int,
         layer: str,

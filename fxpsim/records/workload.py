@@ -87,7 +87,7 @@ def open_table(table: "TableLike", where: str) -> "tuple[pd.DataFrame, str]":
     if isinstance(table, (str, Path)):
         return read_table(table), str(table)
     if isinstance(table, pd.DataFrame):
-        return table, where
+        return table, str(table.attrs.get("where", where))  # a validated table remembers its file
     return pd.DataFrame(table), where
 
 

@@ -13,6 +13,7 @@ from fxpsim.accelerator import load
 from fxpsim.cost import Options, baseline_history, compare, price
 from fxpsim.cost.workloads import Conv, training_workload
 from fxpsim.errors import UserError
+from fxpsim.records import as_history, write_table
 
 TARGET = load("int8_systolic_32x32")
 LAYERS = [Conv(name="a", batch=4, channels=40, filters=8), Conv(name="b", batch=4, channels=8, filters=70)]
@@ -200,3 +201,13 @@ def test_a_hundred_thousand_intervals_are_priced_without_a_loop_over_them() -> N
     result = price(WORK, history, TARGET)
     assert sum(group.settings.count for group in result.groups) < 5000  # bits alone tell settings apart
     assert result.totals["macs"] == 100_000 * int((WORK["m"] * WORK["k"] * WORK["n"]).sum())
+
+
+def test_errors_name_the_file_of_a_history(workload: Any, tmp_path: Any) -> None:
+    path = tmp_path / "history.csv"
+    history = baseline_history(workload, word_bits=8, steps=9)
+    write_table(history[history["stream"] != "error"], path)
+    for table in (path, as_history(path)):
+        with pytest.raises(UserError) as caught:
+            price(workload, table, TARGET)
+        assert str(path) in caught.value.where
