@@ -5,8 +5,6 @@ product fits 32; sums are 64 bits wide. The rows are cut into units from the sha
 order, so that the result does not depend on the number of threads.
 """
 
-# ruff: noqa: PLR0917  (kernels take positional arguments)
-
 from __future__ import annotations
 
 import math

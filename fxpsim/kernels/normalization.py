@@ -8,8 +8,6 @@ A number here is a mantissa and a fraction length of its own, ``m * 2**-p``, the
 where it is multiplied. Every function is plain Python as well (``.py_func``).
 """
 
-# ruff: noqa: PLR0917  (kernels take positional arguments)
-
 from __future__ import annotations
 
 import numpy as np

@@ -1,30 +1,53 @@
 """Layers and initializers."""
 
-from fxpsim.nn.activation import ReLU
-from fxpsim.nn.convolution import Conv2d
-from fxpsim.nn.initializers import he_uniform, ones, uniform, zeros
+from fxpsim.nn.activation import GELU, Dropout, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Tanh
+from fxpsim.nn.attention import MultiHeadAttention, Product
+from fxpsim.nn.convolution import Conv2d, ConvTranspose2d
+from fxpsim.nn.embedding import Embedding, token_ids
+from fxpsim.nn.initializers import glorot_uniform, he_uniform, ones, scaled_uniform, uniform, zeros
 from fxpsim.nn.linear import Linear
 from fxpsim.nn.module import Module, Sequential
-from fxpsim.nn.normalization import BatchNorm
+from fxpsim.nn.normalization import BatchNorm, GroupNorm, LayerNorm
 from fxpsim.nn.parameter import Buffer, Initializer, Parameter
 from fxpsim.nn.pooling import AvgPool2d, Flatten, GlobalAvgPool2d, MaxPool2d
+from fxpsim.nn.recurrent import GRU, LSTM, RNN
 
 __all__ = [
+    "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "AvgPool2d",
     "BatchNorm",
     "Buffer",
     "Conv2d",
+    "ConvTranspose2d",
+    "Dropout",
+    "Embedding",
     "Flatten",
     "GlobalAvgPool2d",
+    "GroupNorm",
     "Initializer",
+    "LayerNorm",
+    "LeakyReLU",
     "Linear",
     "MaxPool2d",
     "Module",
+    "MultiHeadAttention",
     "Parameter",
+    "Product",
     "ReLU",
+    "ReLU6",
     "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "glorot_uniform",
     "he_uniform",
     "ones",
+    "scaled_uniform",
+    "token_ids",
     "uniform",
     "zeros",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -34,3 +35,21 @@ def he_uniform(shape: tuple[int, ...], random: RandomBits) -> np.ndarray:
     (6, 2)
     """
     return uniform(shape, random) * math.sqrt(6.0 / math.prod(shape[:-1]))
+
+
+def glorot_uniform(shape: tuple[int, ...], random: RandomBits) -> np.ndarray:
+    r"""Uniform on :math:`\pm\sqrt{6 / (fan_{in} + fan_{out})}` (Glorot and Bengio 2010, eq. 16)."""
+    return uniform(shape, random) * math.sqrt(6.0 / (math.prod(shape[:-1]) + shape[-1]))
+
+
+def scaled_uniform(limit: float) -> Callable[[tuple[int, ...], RandomBits], np.ndarray]:
+    """Return an initializer that is uniform on ``(-limit, limit)``.
+
+    >>> bool(abs(scaled_uniform(0.5)((4,), RandomBits(seed=1))).max() < 0.5)
+    True
+    """
+
+    def initializer(shape: tuple[int, ...], random: RandomBits) -> np.ndarray:
+        return uniform(shape, random) * limit
+
+    return initializer

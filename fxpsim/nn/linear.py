@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from fxpsim.autodiff import Tensor, ops
 from fxpsim.nn.initializers import he_uniform, zeros
 from fxpsim.nn.module import Module
@@ -26,6 +28,10 @@ class Linear(Module):
         self.bias = Parameter((outputs,), zeros) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, inputs) to (N, outputs)."""
+        """Map (..., inputs) to (..., outputs)."""
+        leading = x.shape[:-1]
+        if len(leading) > 1:
+            x = ops.reshape(x, shape=(math.prod(leading), x.shape[-1]))
         product = ops.matmul(ops.cast(x, stream="activation"), ops.cast(self.weight(), stream="weight"))
-        return product if self.bias is None else ops.add(product, self.bias())
+        y = product if self.bias is None else ops.add(product, self.bias())
+        return y if len(leading) == 1 else ops.reshape(y, shape=(*leading, y.shape[-1]))

@@ -16,6 +16,7 @@ class Module:
     """
 
     path = ""
+    multiplies = False  # whether products of activations, without a weight, run on the MAC array here
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the output."""

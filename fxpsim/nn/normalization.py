@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 from fxpsim.autodiff import Tensor, ops
@@ -56,3 +57,53 @@ class BatchNorm(Module):
             kept = y.record.saved
             self.running_mean.observed, self.running_variance.observed = kept.mean(), kept.variance()
         return y
+
+
+class LayerNorm(Module):
+    """Normalization of every row, the last axis, then scale and shift (Ba, Kiros, Hinton 2016).
+
+    Parameters
+    ----------
+    width : int
+        Size of the last axis.
+    epsilon : float
+        Added to the variance; a decimal, taken exactly as written.
+    """
+
+    def __init__(self, width: int, *, epsilon: float = 1e-5) -> None:
+        self.epsilon = Fraction(str(epsilon))
+        self.gamma = Parameter((width,), ones)
+        self.beta = Parameter((width,), zeros)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalize every row."""
+        return ops.add(ops.multiply(ops.normalize_rows(x, epsilon=self.epsilon), self.gamma()), self.beta())
+
+
+class GroupNorm(Module):
+    """Normalization over space and a group of channels, of each sample by itself (Wu and He 2018).
+
+    Parameters
+    ----------
+    groups, channels : int
+        Groups, and channels in all.
+    epsilon : float
+        Added to the variance; a decimal, taken exactly as written.
+    """
+
+    def __init__(self, groups: int, channels: int, *, epsilon: float = 1e-5) -> None:
+        if channels % groups:
+            raise ValueError(f"{channels} channels cannot be cut into {groups} groups")
+        self.groups, self.epsilon = groups, Fraction(str(epsilon))
+        self.gamma = Parameter((channels,), ones)
+        self.beta = Parameter((channels,), zeros)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, ..., channels) to the same shape."""
+        n, *space, channels = x.shape
+        pixels, width = math.prod(space), channels // self.groups
+        # bring each sample's groups into rows of their own
+        y = ops.transpose(ops.reshape(x, shape=(n, pixels, self.groups, width)), axes=(0, 2, 1, 3))
+        y = ops.normalize_rows(ops.reshape(y, shape=(n, self.groups, pixels * width)), epsilon=self.epsilon)
+        y = ops.transpose(ops.reshape(y, shape=(n, self.groups, pixels, width)), axes=(0, 2, 1, 3))
+        return ops.add(ops.multiply(ops.reshape(y, shape=x.shape), self.gamma()), self.beta())

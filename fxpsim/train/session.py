@@ -155,7 +155,12 @@ class Session:
             if self.engine.counter is not None:
                 size, moments = master.weights.size, len(master.moments)
                 self.engine.counter.vector(
-                    parameter.layer, "update", self.recipe.optimizer["name"], (2 + moments) * size, (1 + moments) * size, 4 * size
+                    parameter.layer,
+                    "update",
+                    self.recipe.optimizer["name"],
+                    (2 + moments) * size,
+                    (1 + moments) * size,
+                    4 * size,
                 )
 
     def _gradient(self, parameter: Parameter, gradient: Tensor) -> Value:
@@ -242,7 +247,7 @@ def _master(kept: Parameter | Buffer) -> Master:
 
 def _weight_layers(network: Module) -> list[str]:
     """Return the layers whose products run on the MAC array."""
-    return [p.layer for p in network.parameters() if p.role == "weight"]
+    return [m.path for m in network.modules() if m.multiplies or "weight" in dict(m.own_parameters())]
 
 
 def _units(resolved: ResolvedRecipe, method: Method, precision: RunPrecision) -> tuple[Engine, UpdateUnit]:
@@ -277,7 +282,12 @@ def _from_table(registry: Registry[Any], table: dict[str, Any], where: str) -> A
     parameters = dict(table)
     name = parameters.pop("name", None)
     if name is None:
-        raise UserError(f"no {registry.kind} is named", where=where, expected="one of: " + ", ".join(registry), remedy="add name = ...")
+        raise UserError(
+            f"no {registry.kind} is named",
+            where=where,
+            expected="one of: " + ", ".join(registry),
+            remedy="add name = ...",
+        )
     if name not in list(registry):
         raise unknown(registry.kind, str(name), registry, where=where)
     kind = registry[name]
@@ -288,6 +298,9 @@ def _from_table(registry: Registry[Any], table: dict[str, Any], where: str) -> A
     try:
         return kind(**parameters)
     except TypeError as error:
-        raise UserError(str(error), where=where, expected="the keys " + ", ".join(known), remedy="add the missing key") from None
+        raise UserError(
+            str(error), where=where, expected="the keys " + ", ".join(known), remedy="add the missing key"
+        ) from None
+
 
 __all__ = ["Recipe", "Session", "StepResult"]

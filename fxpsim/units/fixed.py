@@ -7,8 +7,6 @@ only). They start from the largest code itself where a tensor enters the unit: b
 behind a reduction.
 """
 
-# ruff: noqa: PLR0917  (operands are positional)
-
 from __future__ import annotations
 
 import math
@@ -19,7 +17,7 @@ import numpy as np
 from fxpsim.errors import UserError
 from fxpsim.kernels import moves, softmax, windows
 from fxpsim.numerics import FixedFormat, Rounding
-from fxpsim.units import fixed_norm
+from fxpsim.units import fixed_functions, fixed_norm
 from fxpsim.units.floating import store_codes
 from fxpsim.units.graph import Node, apply, evaluate, leaf, parameter
 from fxpsim.units.noise import noise_node
@@ -109,13 +107,13 @@ class FixedUnit:
         # both operands must fit the register at the common binary point; the finer one gives way
         room = min(_room(a), _room(b))
         frac_bits = min(max(a.frac_bits, b.frac_bits), room)
-        a, b = self._at(a, frac_bits), self._at(b, frac_bits)
+        a, b = self.at(a, frac_bits), self.at(b, frac_bits)
         assert a.bound is not None
         assert b.bound is not None
         nonnegative = primitive == "add" and a.nonnegative and b.nonnegative
         return self._dropped(apply(primitive, a.node, b.node, dtype="i32"), frac_bits, a.bound + b.bound, nonnegative)
 
-    def _at(self, a: Value, frac_bits: int) -> Value:
+    def at(self, a: Value, frac_bits: int) -> Value:
         """Return ``a`` with its binary point moved."""
         assert a.frac_bits is not None
         assert a.bound is not None
@@ -237,9 +235,25 @@ class FixedUnit:
         wide = Value(leaf(gradient), softmax.PROBABILITY_FRAC_BITS, 2**softmax.PROBABILITY_FRAC_BITS)
         return (
             loss,
-            self._at(wide, frac_bits) if frac_bits < softmax.PROBABILITY_FRAC_BITS else self.narrow(wide),
+            self.at(wide, frac_bits) if frac_bits < softmax.PROBABILITY_FRAC_BITS else self.narrow(wide),
             correct,
         )
+
+    # --- functions and moves
+
+    curve = fixed_functions.curve
+    clip = fixed_functions.clip
+    inside = fixed_functions.inside
+    dropout = fixed_functions.dropout
+    softmax = fixed_functions.softmax
+    softmax_gradient = fixed_functions.softmax_gradient
+    transpose = fixed_functions.transpose
+    concatenate = fixed_functions.concatenate
+    gather = fixed_functions.gather
+    scatter_add = fixed_functions.scatter_add
+    label_excess = fixed_functions.label_excess
+    sum_of_squares = fixed_functions.sum_of_squares
+    whole = fixed_functions.whole
 
     # --- normalization
 
@@ -260,6 +274,9 @@ class FixedUnit:
     ) -> tuple[Value, Value, Value]:
         """Return the gradients with respect to the input, gamma and beta."""
         return fixed_norm.normalize_gradient(self, g, gamma, kept)
+
+    normalize_rows = fixed_norm.normalize_rows
+    normalize_rows_gradient = fixed_norm.normalize_rows_gradient
 
     # --- out of the unit
 

@@ -1,7 +1,5 @@
 """The binary32 vector unit: every operation rounded on its own, reductions in an order that the shape alone fixes."""
 
-# ruff: noqa: PLR0917  (operands are positional)
-
 from __future__ import annotations
 
 import math
@@ -13,7 +11,7 @@ import numpy as np
 from fxpsim.errors import UserError
 from fxpsim.kernels import moves, softmax, windows
 from fxpsim.numerics import FixedFormat, Rounding
-from fxpsim.units import floating_norm
+from fxpsim.units import floating_functions, floating_norm
 from fxpsim.units.graph import Node, apply, evaluate, leaf, parameter
 from fxpsim.units.noise import noise_node
 from fxpsim.units.values import Accumulated, CastCounts, Operand, Value
@@ -117,6 +115,24 @@ class FloatUnit:
         """Return the summed loss (nats), ``softmax - one_hot`` and the number of right rows."""
         loss, gradient, correct = softmax.cross_entropy_float(self.array(logits), labels)
         return loss, Value(leaf(gradient)), correct
+
+    # --- functions and moves
+
+    normalize_rows = floating_norm.normalize_rows
+    normalize_rows_gradient = floating_norm.normalize_rows_gradient
+    curve = floating_functions.curve
+    clip = floating_functions.clip
+    inside = floating_functions.inside
+    dropout = floating_functions.dropout
+    softmax = floating_functions.softmax
+    softmax_gradient = floating_functions.softmax_gradient
+    transpose = floating_functions.transpose
+    concatenate = floating_functions.concatenate
+    gather = floating_functions.gather
+    scatter_add = floating_functions.scatter_add
+    label_excess = floating_functions.label_excess
+    sum_of_squares = floating_functions.sum_of_squares
+    whole = floating_functions.whole
 
     def normalize_batch(
         self, x: Value, gamma: Value, beta: Value, epsilon: Fraction

@@ -1,6 +1,4 @@
-"""Batch normalization in the binary32 unit: two passes for the statistics, every operation rounded on its own."""
-
-# ruff: noqa: PLR0917  (operands are positional)
+"""Normalization in the binary32 unit: two passes for the statistics, every operation rounded on its own."""
 
 from __future__ import annotations
 
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fxpsim.kernels.rows import row_products_float, row_spread_float
 from fxpsim.units.graph import Node, apply, evaluate, leaf
 from fxpsim.units.values import Value
 
@@ -37,6 +36,14 @@ class FloatStatistics:
         """Return the unbiased variance of every column of the batch (divided by ``count - 1``)."""
         assert self.deviations is not None
         return Value(leaf(self.deviations / F32(max(self.count - 1, 1))), nonnegative=True)
+
+
+@dataclass(slots=True, eq=False)
+class FloatRows:
+    """What a normalization of rows keeps for its gradient: the result, and the inverse standard deviations."""
+
+    y: Value
+    inverse: np.ndarray
 
 
 def normalize_batch(
@@ -86,6 +93,27 @@ def normalize_gradient(unit: FloatUnit, grad: Value, gamma: Value, kept: FloatSt
         node = _float("subtract", node, leaf(to_beta / F32(kept.count)))
         node = _float("subtract", node, _float("multiply", centered, leaf(pull)))
     return Value(_float("multiply", node, leaf(slope))), Value(leaf(to_gamma)), Value(leaf(to_beta))
+
+
+def normalize_rows(unit: FloatUnit, x: Value, epsilon: Fraction) -> tuple[Value, FloatRows]:
+    """Normalize every row (the last axis) with its own statistics."""
+    means, deviations = row_spread_float(unit.array(x))
+    inverse = F32(1) / np.sqrt(deviations / F32(x.shape[-1]) + F32(epsilon))
+    shape = (*x.shape[:-1], 1)
+    centered = _float("subtract", x.node, leaf(means.reshape(shape)))
+    y = Value(_float("multiply", centered, leaf(inverse.reshape(shape))))
+    unit.array(y)
+    return y, FloatRows(y, inverse.reshape(shape))
+
+
+def normalize_rows_gradient(unit: FloatUnit, grad: Value, kept: FloatRows) -> Value:
+    """Return the gradient with respect to the input."""
+    count = F32(grad.shape[-1])
+    sums, products = row_products_float(unit.array(grad), unit.array(kept.y))
+    shape = kept.inverse.shape
+    pull = _float("multiply", kept.y.node, leaf((products / count).reshape(shape)))
+    inner = _float("subtract", _float("subtract", grad.node, leaf((sums / count).reshape(shape))), pull)
+    return Value(_float("multiply", inner, leaf(kept.inverse)))
 
 
 def _fold(total: object, columns: int) -> np.ndarray:

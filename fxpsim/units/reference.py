@@ -1,7 +1,5 @@
 """The reference interpreter: the same ops in NumPy's binary64, one after the other. For gradient checks and tests."""
 
-# ruff: noqa: PLR0917  (operands are positional)
-
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fxpsim.kernels import mac, moves, windows
+from fxpsim.units import reference_functions
 from fxpsim.units.values import Accumulated, CastCounts, Operand
 
 
@@ -140,6 +139,22 @@ class ReferenceUnit:
         loss = float((np.log(total[:, 0]) - x[rows, labels]).sum())
         return loss, Exact(gradient), int((logits.array.argmax(axis=1) == labels).sum())
 
+    # --- functions and moves
+
+    curve = reference_functions.curve
+    clip = reference_functions.clip
+    inside = reference_functions.inside
+    dropout = reference_functions.dropout
+    softmax = reference_functions.softmax
+    softmax_gradient = reference_functions.softmax_gradient
+    transpose = reference_functions.transpose
+    concatenate = reference_functions.concatenate
+    gather = reference_functions.gather
+    scatter_add = reference_functions.scatter_add
+    label_excess = reference_functions.label_excess
+    sum_of_squares = reference_functions.sum_of_squares
+    whole = reference_functions.whole
+
     def normalize_batch(self, x: Exact, gamma: Exact, beta: Exact, epsilon: Fraction) -> tuple[Exact, ExactStatistics]:
         """Normalize every column with the statistics of the batch, then scale and shift it."""
         rows = x.array.reshape(-1, x.shape[-1])
@@ -162,6 +177,18 @@ class ReferenceUnit:
             count = g.array.size // g.shape[-1]
             inner = inner - to_beta / count - kept.normalized * to_gamma / count
         return Exact(gamma.array * kept.inverse * inner), Exact(to_gamma), Exact(to_beta)
+
+    def normalize_rows(self, x: Exact, epsilon: Fraction) -> tuple[Exact, ExactStatistics]:
+        """Normalize every row (the last axis) with its own statistics."""
+        center, spread = x.array.mean(-1, keepdims=True), x.array.var(-1, keepdims=True)
+        kept = ExactStatistics(x.array, center, spread, float(epsilon), batch=True)
+        return Exact(kept.normalized), kept
+
+    def normalize_rows_gradient(self, g: Exact, kept: ExactStatistics) -> Exact:
+        """Return the gradient with respect to the input."""
+        y = kept.normalized
+        inner = g.array - g.array.mean(-1, keepdims=True) - y * (g.array * y).mean(-1, keepdims=True)
+        return Exact(kept.inverse * inner)
 
     def operand(self, a: Exact) -> tuple[Operand, CastCounts]:
         """Return the tensor as it is."""

@@ -4,8 +4,6 @@ An op's value rule calls these methods and nothing else, so that one network run
 binary32 unit, on the binary64 reference of the gradient check, and on shapes alone.
 """
 
-# ruff: noqa: PLR0917  (operands are positional)
-
 from __future__ import annotations
 
 from fractions import Fraction
@@ -13,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from fxpsim.kernels.curves import Curve
 from fxpsim.numerics import FixedFormat, Rounding
 from fxpsim.units.values import Accumulated, CastCounts, Operand
 
@@ -90,6 +89,58 @@ class VectorUnit(Protocol):
         """Return the summed loss, ``softmax - one_hot``, and the number of rows whose largest logit is the label's."""
         ...
 
+    def curve(self, a: Any, kind: Curve) -> Any:
+        """Sigmoid, tanh, normal distribution or its density."""
+        ...
+
+    def clip(self, a: Any, low: Fraction, high: Fraction) -> Any:
+        """``min(max(a, low), high)``."""
+        ...
+
+    def inside(self, condition: Any, a: Any, low: Fraction, high: Fraction) -> Any:
+        """``a`` where ``low < condition < high``, else 0."""
+        ...
+
+    def dropout(self, a: Any, threshold: int, key: tuple[int, int]) -> Any:
+        """``a`` where the element's random word is at least ``threshold``, else 0."""
+        ...
+
+    def softmax(self, a: Any, *, causal: bool) -> Any:
+        """Shares of every row (the last axis), each position seeing none beyond itself if ``causal``."""
+        ...
+
+    def softmax_gradient(self, g: Any, shares: Any) -> Any:
+        """``shares (g - sum(g shares))`` of every row."""
+        ...
+
+    def transpose(self, a: Any, axes: tuple[int, ...]) -> Any:
+        """Return the tensor with its axes in another order."""
+        ...
+
+    def concatenate(self, parts: list[Any], axis: int) -> Any:
+        """Join tensors along an axis."""
+        ...
+
+    def gather(self, table: Any, ids: np.ndarray) -> Any:
+        """Return the rows of a table that ``ids`` name."""
+        ...
+
+    def scatter_add(self, g: Any, ids: np.ndarray, rows: int) -> Any:
+        """Add every row of ``g`` to the row that its id names."""
+        ...
+
+    def label_excess(self, logits: Any, labels: np.ndarray) -> Any:
+        """Return the sum over the rows of ``x[label] - mean(x)``."""
+        ...
+
+    def sum_of_squares(self, a: Any) -> Any:
+        """Return the sum of the squares of all elements."""
+        ...
+
+    def whole(self, a: Any) -> np.ndarray:
+        """Return whole numbers as int64, to address a table with."""
+        ...
+
     def normalize_batch(self, x: Any, gamma: Any, beta: Any, epsilon: Fraction) -> tuple[Any, Any]:
         """Batch normalization over the last axis's columns; also returns what the gradient needs.
 
@@ -105,6 +156,14 @@ class VectorUnit(Protocol):
 
     def normalize_gradient(self, g: Any, gamma: Any, kept: Any) -> tuple[Any, Any, Any]:
         """Return the gradients with respect to x, gamma and beta."""
+        ...
+
+    def normalize_rows(self, x: Any, epsilon: Fraction) -> tuple[Any, Any]:
+        """Normalize every row (the last axis); also returns what the gradient needs."""
+        ...
+
+    def normalize_rows_gradient(self, g: Any, kept: Any) -> Any:
+        """Return the gradient with respect to x."""
         ...
 
     def leading_exponent(self, a: Any) -> int | None:

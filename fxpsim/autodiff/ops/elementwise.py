@@ -1,7 +1,10 @@
-"""Element-wise ops: sum, ReLU and its gate, multiplication by a constant."""
+"""Element-wise ops: sums, products, limits and the gates of their gradients, dropout."""
+
+# ruff: noqa: D102  (Op says what the rules do)
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from fxpsim.autodiff.op import Op
@@ -19,6 +22,35 @@ class Add(Op):
 
     def gradient(self, grad, inputs, output, saved):
         return tuple(reduce_to(grad, source.shape) if source.requires_grad else None for source in inputs)
+
+
+class Subtract(Op):
+    """Broadcast difference."""
+
+    name = "subtract"
+
+    def value(self, engine, a, b):
+        return engine.vector.subtract(a, b)
+
+    def gradient(self, grad, inputs, output, saved):
+        a, b = inputs
+        to_b = scale(reduce_to(grad, b.shape), factor=Fraction(-1)) if b.requires_grad else None
+        return reduce_to(grad, a.shape) if a.requires_grad else None, to_b
+
+
+class Multiply(Op):
+    """Broadcast product."""
+
+    name = "multiply"
+
+    def value(self, engine, a, b):
+        return engine.vector.multiply(a, b)
+
+    def gradient(self, grad, inputs, output, saved):
+        a, b = inputs
+        to_a = reduce_to(multiply(grad, b), a.shape) if a.requires_grad else None
+        to_b = reduce_to(multiply(grad, a), b.shape) if b.requires_grad else None
+        return to_a, to_b
 
 
 class Scale(Op):
@@ -57,9 +89,62 @@ class Gate(Op):
         return None, gate(inputs[0], grad)
 
 
+class Clip(Op):
+    """``min(max(x, low), high)``; the gradient at and beyond the limits is 0."""
+
+    name = "clip"
+
+    def value(self, engine, a, *, low, high):
+        return engine.vector.clip(a, low, high)
+
+    def gradient(self, grad, inputs, output, saved, *, low, high):
+        return (inside(output, grad, low=low, high=high),)
+
+
+class Inside(Op):
+    """``a`` where ``low < condition < high``, else 0. The condition gets no gradient."""
+
+    name = "inside"
+
+    def value(self, engine, condition, a, *, low, high):
+        return engine.vector.inside(condition, a, low, high)
+
+    def gradient(self, grad, inputs, output, saved, *, low, high) -> tuple[Any, ...]:
+        return None, inside(inputs[0], grad, low=low, high=high)
+
+
+class Dropout(Op):
+    """``x / (1 - p)`` where the element's random word is at least ``p 2**32``, else 0 (Srivastava et al. 2014).
+
+    The words are a function of ``key`` and the element's index alone, so that the gradient draws the same ones.
+    """
+
+    name = "dropout"
+
+    def value(self, engine, a, *, threshold, key):
+        kept = engine.vector.dropout(a, threshold, key)
+        return engine.vector.scale(kept, Fraction(2**32, 2**32 - threshold))
+
+    def gradient(self, grad, inputs, output, saved, *, threshold, key):
+        return (dropout(grad, threshold=threshold, key=key),)
+
+
+def relu6(a: Tensor) -> Tensor:
+    """``min(max(x, 0), 6)``."""
+    return clip(a, low=Fraction(0), high=Fraction(6))
+
+
+def leaky_relu(a: Tensor, *, slope: Fraction = Fraction(1, 100)) -> Tensor:
+    """``x`` above 0, ``slope x`` below."""
+    return subtract(relu(a), scale(relu(scale(a, factor=Fraction(-1))), factor=slope))
+
+
 add = Add()
+subtract = Subtract()
+multiply = Multiply()
+clip = Clip()
+inside = Inside()
+dropout = Dropout()
 scale = Scale()
 relu = Relu()
 gate = Gate()
-
-__all__ = ["Tensor", "add", "gate", "relu", "scale"]

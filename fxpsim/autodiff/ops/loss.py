@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 
 from fxpsim.autodiff.backward import backward
-from fxpsim.autodiff.ops.elementwise import scale
+from fxpsim.autodiff.ops.elementwise import add, scale, subtract
+from fxpsim.autodiff.ops.shape import reshape
 from fxpsim.autodiff.tensor import Tensor
+
+TARGET_FRAC_BITS = 30
 
 
 @dataclass(frozen=True)
@@ -39,23 +42,65 @@ class Loss:
         return backward(self.logits, self.grad)
 
 
-def softmax_cross_entropy(logits: Tensor, labels: np.ndarray) -> Loss:
-    r"""Mean over the rows of :math:`-\ln \mathrm{softmax}(x)_{label}`, gradient ``(softmax - one_hot) / rows``.
+def softmax_cross_entropy(logits: Tensor, labels: np.ndarray, *, smoothing: Fraction = Fraction(0)) -> Loss:
+    r"""Mean over the rows of :math:`-\sum_k q_k \ln \mathrm{softmax}(x)_k`, gradient ``(softmax - q) / rows``.
+
+    The target :math:`q` is 1 for the label; with ``smoothing`` s it is :math:`(1 - s) [k = label] + s / classes`
+    (Szegedy et al. 2016, section 7).
 
     Parameters
     ----------
-    logits : Tensor, shape (rows, classes)
-        A vector value.
-    labels : ndarray of int, shape (rows,)
+    logits : Tensor, shape (..., classes)
+        A vector value: one row for each sample, pixel or position.
+    labels : ndarray of int, shape (...)
         Right class of each row.
+    smoothing : Fraction
+        Share of the target that is spread over all classes.
     """
     engine = logits.engine
-    rows = logits.shape[0]
+    classes = logits.shape[-1]
+    rows = math.prod(logits.shape[:-1])
+    if len(logits.shape) != 2:
+        logits = reshape(logits, shape=(rows, classes))
+    labels = np.asarray(labels).reshape(-1)
     total, gradient, correct = engine.vector.softmax_cross_entropy(logits.value, labels)
     if engine.counter is not None:
-        size = math.prod(logits.shape)
+        size = rows * classes
         # subtract the maximum, exponential, sum, divide, subtract the target
         engine.counter.vector("loss", engine.pass_, "softmax_cross_entropy", size, size, 5 * size)
     with engine.at(layer="loss", pass_="input_grad"):
-        grad = scale(Tensor(engine, gradient), factor=Fraction(1, rows))
+        grad = Tensor(engine, gradient)
+        if smoothing:
+            grad = add(grad, engine.tensor(_smoothed(labels, classes, smoothing), TARGET_FRAC_BITS))
+            excess = engine.vector.label_excess(logits.value, labels)
+            total = total + (smoothing if isinstance(excess, Fraction) else float(smoothing)) * excess
+        grad = scale(grad, factor=Fraction(1, rows))
     return Loss(total, rows, correct, logits, grad)
+
+
+def _smoothed(labels: np.ndarray, classes: int, smoothing: Fraction) -> np.ndarray:
+    """Return ``one_hot - q`` as codes with ``TARGET_FRAC_BITS`` fractional bits."""
+    one = 2**TARGET_FRAC_BITS
+    codes = np.full((len(labels), classes), -round(smoothing * one / classes), np.int32)
+    codes[np.arange(len(labels)), labels] += round(smoothing * one)
+    return codes
+
+
+def mean_squared_error(output: Tensor, target: Tensor) -> Loss:
+    """Mean over all elements of ``(output - target)^2``, gradient ``2 (output - target) / elements``.
+
+    The sum of the result runs over the samples (the first axis), each with the mean over its elements.
+
+    Parameters
+    ----------
+    output, target : Tensor, shape (samples, ...)
+        The target gets no gradient.
+    """
+    engine = output.engine
+    elements, samples = math.prod(output.shape), output.shape[0]
+    with engine.at(layer="loss"):
+        difference = subtract(Tensor(engine, output.value), target)
+    total = engine.vector.sum_of_squares(difference.value) * samples / elements
+    with engine.at(layer="loss", pass_="input_grad"):
+        grad = scale(difference, factor=Fraction(2, elements))
+    return Loss(total, samples, 0, output, grad)
