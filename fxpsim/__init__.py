@@ -26,7 +26,7 @@ _PUBLIC = {
     "FxpsimError": "fxpsim.errors",
     "UserError": "fxpsim.errors",
 }
-__all__ = ["__version__", *_PUBLIC]
+__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 - names only
 
 
 def __getattr__(name: str) -> Any:

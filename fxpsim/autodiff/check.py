@@ -61,7 +61,9 @@ def check_gradient(
         weight = random.standard_normal(output.shape)
         gradients = backward(output, engine.tensor(weight))
         taped = sum(
-            float((gradients[id(t)].read() * u).sum()) for t, u in zip(tensors, along, strict=True) if id(t) in gradients
+            float((gradients[id(t)].read() * u).sum())
+            for t, u in zip(tensors, along, strict=True)
+            if id(t) in gradients
         )
         ahead, behind = (_evaluate(function, inputs, along, sign * STEP) for sign in (1, -1))
         measured = float((weight * (ahead - behind)).sum()) / (2 * STEP)

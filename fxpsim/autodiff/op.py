@@ -37,7 +37,13 @@ class Op:
         raise NotImplementedError(f"op {self.name} has no gradient rule")
 
     def count(
-        self, counter: Counter, layer: str, pass_: str, shapes: tuple[tuple[int, ...], ...], out: tuple[int, ...], **attributes: Any
+        self,
+        counter: Counter,
+        layer: str,
+        pass_: str,
+        shapes: tuple[tuple[int, ...], ...],
+        out: tuple[int, ...],
+        **attributes: Any,
     ) -> None:
         """Report element-wise work: read every input once, write the result once, one operation an element."""
         read = sum(math.prod(shape) for shape in shapes)

@@ -42,7 +42,9 @@ class Precision(Protocol):
 class Counter(Protocol):
     """Takes the rows of the workload."""
 
-    def mac(self, layer: str, pass_: str, op: str, gemm: tuple[int, int, int], elements: tuple[int, int, int], count: int) -> None:
+    def mac(
+        self, layer: str, pass_: str, op: str, gemm: tuple[int, int, int], elements: tuple[int, int, int], count: int
+    ) -> None:
         """One row per kind of GEMM: (m, k, n), elements of a, b and the result in memory, how many of them."""
         ...
 

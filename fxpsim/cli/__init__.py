@@ -1,4 +1,4 @@
-"""The command line. Every command takes a path or a shipped name; a user's mistake ends with status 2 and one message."""
+"""The command line: every command takes a path or a shipped name; a user's mistake ends with status 2."""
 
 from __future__ import annotations
 

@@ -8,7 +8,9 @@ import typer
 
 
 def doctor(
-    kernels: Annotated[bool, typer.Option("--kernels", help="Print the generated sources of the vector programs.")] = False,
+    kernels: Annotated[
+        bool, typer.Option("--kernels", help="Print the generated sources of the vector programs.")
+    ] = False,
 ) -> None:
     """Show versions, threads, cache and compiled kernels, and check every rounding mode against its specification."""
     from fxpsim.kernels.disk_cache import cache_directory
@@ -41,6 +43,10 @@ def _self_test() -> str:
     for rounding in modes:
         for overflow in overflows:
             got = cast(values, target, rounding=rounding, overflow=overflow).codes
-            wrong += sum(oracle.cast(float(v), target, rounding, overflow) != int(c) for v, c in zip(values, got, strict=True))
+            wrong += sum(
+                oracle.cast(float(v), target, rounding, overflow) != int(c) for v, c in zip(values, got, strict=True)
+            )
     verdict = "right" if wrong == 0 else f"WRONG in {wrong} values"
-    return f"{'self-test':<12} {len(modes)} rounding x {len(overflows)} overflow modes on {len(values)} values: {verdict}"
+    return (
+        f"{'self-test':<12} {len(modes)} rounding x {len(overflows)} overflow modes on {len(values)} values: {verdict}"
+    )

@@ -13,13 +13,17 @@ from fxpsim import shipped, toml
 from fxpsim.errors import UserError
 from fxpsim.registry import unknown
 
-app = typer.Typer(help="List, show and copy the shipped networks, accelerators, methods and recipes.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, show and copy the shipped networks, accelerators, methods and recipes.", no_args_is_help=True
+)
 
 Kind = Annotated[str | None, typer.Option("--kind", help="networks, accelerators, methods or recipes.")]
 
 
 @app.command("list")
-def list_models(kind: Annotated[str | None, typer.Argument(help="networks, accelerators, methods or recipes.")] = None) -> None:
+def list_models(
+    kind: Annotated[str | None, typer.Argument(help="networks, accelerators, methods or recipes.")] = None,
+) -> None:
     """List what is shipped, with one line each."""
     for one in _kinds(kind):
         typer.echo(f"{one}:")
@@ -43,7 +47,12 @@ def copy(
     source = _find(name, kind)
     goal = target / source.name if target.is_dir() else target
     if goal.exists():
-        raise UserError("the file exists already", where=str(goal), expected="a new name", remedy="move it away, or copy to another name")
+        raise UserError(
+            "the file exists already",
+            where=str(goal),
+            expected="a new name",
+            remedy="move it away, or copy to another name",
+        )
     shutil.copyfile(source, goal)
     typer.echo(str(goal))
 

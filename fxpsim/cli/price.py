@@ -65,7 +65,7 @@ def evaluate(
     from fxpsim.records import as_history
 
     bits = as_history(history)
-    begin, end = int(bits["step_begin"].min()), int(bits["step_end"].max())
+    begin, end = min(bits["step_begin"].tolist()), max(bits["step_end"].tolist())
     same = baseline_history(workload, word_bits=BASELINE_BITS[baseline], steps=end - begin, step_begin=begin)
     result = price(workload, bits, target, vector_workload=vector_workload)
     reference = price(workload, same, target, vector_workload=vector_workload)
@@ -89,7 +89,7 @@ def price_run(directory: RunDirectory) -> dict[str, Any]:
     tables = [directory.path / f"{name}.parquet" for name in ("workload", "history", "vector_workload")]
     figures = {}
     for target in targets:
-        result, comparison = evaluate(*tables, target, resolved.recipe.cost.baseline)
+        result, comparison = evaluate(*tables, target=target, baseline=resolved.recipe.cost.baseline)
         file = "cost.csv" if target is own else f"cost/{target.name}.csv"
         write_table(result.table, directory.path / file)
         figures[target.name] = comparison.as_dict()
@@ -108,8 +108,8 @@ def describe(result: CostResult, comparison: Comparison) -> str:
         f"latency          {totals['latency_cycles']:,.0f} cycles, {seconds:.3g} s at {target.frequency_mhz:g} MHz",
         f"energy           {totals['energy_pj'] * 1e-12:.3g} J "
         f"({totals['energy_low_pj'] * 1e-12:.3g} to {totals['energy_high_pj'] * 1e-12:.3g} J)",
-        f"against          {comparison.baseline}: speed-up {comparison.speedup:.3f}x, energy {comparison.energy_ratio:.3f}x, "
-        f"model size {comparison.model_size_ratio:.3f}x",
+        f"against          {comparison.baseline}: speed-up {comparison.speedup:.3f}x, "
+        f"energy {comparison.energy_ratio:.3f}x, model size {comparison.model_size_ratio:.3f}x",
         "assumed          " + "\n                 ".join(result.assumptions),
         "not counted      " + "\n                 ".join(result.not_counted),
     ]
@@ -118,7 +118,9 @@ def describe(result: CostResult, comparison: Comparison) -> str:
 
 def report(
     runs: Annotated[list[Path], typer.Argument(help="One run directory, or several to compare.")],
-    out: Annotated[Path | None, typer.Option(help="The HTML file; report.html in the run (or here) unless given.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The HTML file; report.html in the run (or here) unless given.")
+    ] = None,
 ) -> None:
     """Write one self-contained HTML page about a run, or a comparison of several."""
     from fxpsim.report import write_report

@@ -25,8 +25,8 @@ def finish(directory: RunDirectory, summary: dict[str, Any]) -> None:
 
 def _result(summary: dict[str, Any]) -> str:
     lines = [
-        f"test accuracy {summary['test_accuracy']:.4f}, train loss {summary['train_loss']:.4f} after {summary['steps']} steps "
-        f"in {summary['wall_s']:.1f} s; bit-exact: {summary['bit_exact_note']}",
+        f"test accuracy {summary['test_accuracy']:.4f}, train loss {summary['train_loss']:.4f} "
+        f"after {summary['steps']} steps in {summary['wall_s']:.1f} s; bit-exact: {summary['bit_exact_note']}",
         f"digest {summary['digest']}",
     ]
     for name, figures in summary["cost"].items():

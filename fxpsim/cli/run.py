@@ -21,7 +21,9 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Seed of the run.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory; a new one under reports/runs/ unless given.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Directory with the data files.")] = None,
-    overrides: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of the recipe, may be repeated.")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE of the recipe, may be repeated.")
+    ] = None,
     progress: ProgressKind = "auto",
     threads: Threads = None,
 ) -> None:
@@ -84,12 +86,14 @@ def verify(
     finally:
         display.close()
     if summary["digest"] != expected["digest"]:
-        typer.echo(f"DIFFERENT after {summary['steps']} steps\n  recorded {expected['digest']}\n  now      {summary['digest']}")
+        typer.echo(
+            f"DIFFERENT after {summary['steps']} steps\n  recorded {expected['digest']}\n  now      {summary['digest']}"
+        )
         raise typer.Exit(1)
     typer.echo(f"same digest after {summary['steps']} steps: {summary['digest']}")
 
 
-def _finish(trainer, display) -> None:  # noqa: ANN001 - imported lazily
+def _finish(trainer, display) -> None:
     from fxpsim.cli.results import finish
     from fxpsim.train import Interrupted
 

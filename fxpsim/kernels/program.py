@@ -117,7 +117,7 @@ def run(
     outputs = [np.empty(elements, DTYPES[dtype]) for _, dtype in program.stores]
     slots = [_slots(program, kind, value, units, columns) for kind, value in program.reductions]
     integers = np.array([p for p, t in zip(parameters, program.parameters, strict=True) if t != "f32"], np.int64)
-    scalars = [integers]
+    scalars: list[np.ndarray] = [integers]
     if "f32" in program.parameters:
         floats = [p for p, t in zip(parameters, program.parameters, strict=True) if t == "f32"]
         scalars.append(np.array(floats, np.float32))
@@ -132,9 +132,7 @@ def run(
         _compiled(program)(0, units, *arguments)
     else:
         parallel_for(_compiled(program), units, *arguments)
-    results = [
-        _combine(kind, slot, repeat) for (kind, _), slot in zip(program.reductions, slots, strict=True)
-    ]
+    results = [_combine(kind, slot, repeat) for (kind, _), slot in zip(program.reductions, slots, strict=True)]
     return outputs, results
 
 

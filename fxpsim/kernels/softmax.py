@@ -178,7 +178,7 @@ def exp_negative(x, c, powers):
 
 @kernel
 def log_positive(x):
-    """``ln(x)`` in binary64 for normal ``x > 0``: exponent, then the series of ``2 artanh``; additions and products only."""
+    """``ln(x)`` in binary64 for normal ``x > 0``: the exponent, then the series of ``2 artanh``."""
     n = 0
     while x >= 1.5:
         x *= 0.5

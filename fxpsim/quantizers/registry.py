@@ -48,7 +48,9 @@ def build(table: Mapping[str, Any], *, where: str) -> Any:
     try:
         return kind(**parameters)
     except UserError as error:
-        raise UserError(error.what, where=f"{where} ({error.where})", expected=error.expected, remedy=error.remedy) from None
+        raise UserError(
+            error.what, where=f"{where} ({error.where})", expected=error.expected, remedy=error.remedy
+        ) from None
     except TypeError as error:
         raise UserError(
             f"quantizer {name!r} cannot be made: {error}",

@@ -104,7 +104,9 @@ class RunDirectory:
         if self.metrics_path.exists():
             os.truncate(self.metrics_path, min(size, self.metrics_size()))
 
-    def write_tables(self, history: list[dict[str, Any]], gemms: list[dict[str, Any]], vectors: list[dict[str, Any]]) -> None:
+    def write_tables(
+        self, history: list[dict[str, Any]], gemms: list[dict[str, Any]], vectors: list[dict[str, Any]]
+    ) -> None:
         """Write history and workload as Parquet."""
         write_table(as_history(history), self.path / "history.parquet")
         write_table(as_workload(gemms), self.path / "workload.parquet")

@@ -43,7 +43,9 @@ class Trainer:
         End after so many steps of the run; the schedule stays that of the whole recipe.
     """
 
-    def __init__(self, resolved: ResolvedRecipe, directory: RunDirectory | None, *, stop_after: int | None = None) -> None:
+    def __init__(
+        self, resolved: ResolvedRecipe, directory: RunDirectory | None, *, stop_after: int | None = None
+    ) -> None:
         self.recipe, self.directory = resolved.recipe, directory
         self.dataset = load_data(self.recipe.data)
         batch_size = min(self.recipe.batch, len(self.dataset.train))

@@ -99,7 +99,15 @@ class RunPrecision:
         """Enter a tensor into the history."""
         word_bits, frac_bits = (32, None) if fmt is None else (fmt.word_bits, fmt.frac_bits)
         self.history.record(
-            self.step, layer, stream, word_bits, frac_bits, counts.elements, counts.nonzero, counts.saturated, counts.underflow
+            self.step,
+            layer,
+            stream,
+            word_bits,
+            frac_bits,
+            counts.elements,
+            counts.nonzero,
+            counts.saturated,
+            counts.underflow,
         )
 
     def key(self, layer: str, stream: str) -> tuple[int, int]:

@@ -115,5 +115,8 @@ def make_progress(kind: str) -> Progress:
             return Off()
         case _:
             raise UserError(
-                f"--progress {kind}", where="command line", expected="auto, live, line or off", remedy="choose one of them"
+                f"--progress {kind}",
+                where="command line",
+                expected="auto, live, line or off",
+                remedy="choose one of them",
             )

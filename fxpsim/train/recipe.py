@@ -175,6 +175,9 @@ def _set(data: dict[str, Any], key: str, value: Any, model: type[Table], where: 
         table = table.setdefault(part, {})
         if not isinstance(table, dict):
             raise UserError(
-                f"{part!r} is a value, not a table", where=where, expected="a dotted key of tables", remedy="shorten the key"
+                f"{part!r} is a value, not a table",
+                where=where,
+                expected="a dotted key of tables",
+                remedy="shorten the key",
             )
     table[parts[-1]] = value

@@ -4,8 +4,22 @@ from fxpsim.kernels.windows import Window
 from fxpsim.units.fixed import FixedUnit
 from fxpsim.units.floating import FloatUnit
 from fxpsim.units.mac import MacArray
-from fxpsim.units.values import Accumulated, CastCounts, Operand, Value
 from fxpsim.units.update import Master, SgdStep, UpdateUnit, build_update_unit
+from fxpsim.units.values import Accumulated, CastCounts, Operand, Value
 from fxpsim.units.vector import VectorUnit
 
-__all__ = ["Accumulated", "CastCounts", "FixedUnit", "FloatUnit", "MacArray", "Master", "Operand", "SgdStep", "UpdateUnit", "Value", "VectorUnit", "Window", "build_update_unit"]
+__all__ = [
+    "Accumulated",
+    "CastCounts",
+    "FixedUnit",
+    "FloatUnit",
+    "MacArray",
+    "Master",
+    "Operand",
+    "SgdStep",
+    "UpdateUnit",
+    "Value",
+    "VectorUnit",
+    "Window",
+    "build_update_unit",
+]

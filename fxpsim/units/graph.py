@@ -98,7 +98,9 @@ def evaluate(stores: Sequence[tuple[Node, str]], reductions: Sequence[tuple[str,
 class _Builder:
     """Collects the nodes below the targets and numbers them."""
 
-    def __init__(self, shape: tuple[int, ...], stores: list[tuple[Node, str]], reductions: Sequence[tuple[str, Node]]) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], stores: list[tuple[Node, str]], reductions: Sequence[tuple[str, Node]]
+    ) -> None:
         self.shape, self.stores = shape, list(stores)
         self.leaves: dict[int, Node] = {}
         self.parameters: dict[int, Node] = {}
@@ -120,13 +122,14 @@ class _Builder:
         order = [*self.leaves, *self.parameters, *self.steps]
         number = {key: i for i, key in enumerate(order)}
         self.inputs = [self._input(self.leaves[i], kinds[i]) for i in self.leaves]
-        self.scalars = [node.scalar for node in self.parameters.values()]
+        self.scalars = [node.scalar for node in self.parameters.values() if node.scalar is not None]
         extra = [(node, node.dtype) for node in self.copies]
         self.program = programs.Program(
             inputs=tuple((kinds[i], node.dtype) for i, node in self.leaves.items()),
             parameters=tuple(node.dtype for node in self.parameters.values()),
             instructions=tuple(
-                (node.primitive, tuple(number[id(o)] for o in node.operands), node.dtype) for node in self.steps.values()
+                (node.primitive, tuple(number[id(o)] for o in node.operands), node.dtype)
+                for node in self.steps.values()
             ),
             stores=tuple((number[id(node)], dtype) for node, dtype in [*stores, *extra]),
             reductions=tuple((kind, number[id(node)]) for kind, node in reductions),
@@ -174,7 +177,8 @@ def _kind(shape: tuple[int, ...], whole: tuple[int, ...]) -> str:
     trimmed = shape
     while trimmed and trimmed[-1] == 1:
         trimmed = trimmed[:-1]
-    assert len(shape) == len(whole) and trimmed == whole[: len(trimmed)], f"cannot repeat {shape} over {whole}"
+    fits = len(shape) == len(whole) and trimmed == whole[: len(trimmed)]
+    assert fits, f"cannot repeat {shape} over {whole}"
     return "row"
 
 

@@ -37,7 +37,10 @@ CASES = {
         lambda x: ops.max_pool(x, window=Window(size=(3, 3), stride=(2, 2), padding=(1, 1))),
         (2, 5, 6, 2),
     ),
-    "average pool": (lambda x: ops.average_pool(x, window=Window(size=(2, 3), stride=(1, 2), padding=(1, 0))), (2, 5, 7, 2)),
+    "average pool": (
+        lambda x: ops.average_pool(x, window=Window(size=(2, 3), stride=(1, 2), padding=(1, 0))),
+        (2, 5, 7, 2),
+    ),
     "conv": (convolve(1, 1, 1, 1), (2, 5, 6, 3), (3, 3, 3, 4)),
     "strided conv": (convolve(2, 1, 1, 1), (2, 6, 5, 2), (3, 3, 2, 3)),
     "dilated conv": (convolve(1, 2, 2, 1), (1, 7, 7, 2), (3, 3, 2, 2)),
@@ -97,7 +100,9 @@ def test_no_gradient_for_what_needs_none():
 def test_count_rules_of_convolution_and_matmul():
     engine = reference_engine()
     counter = engine.counter = WorkloadCounter()
-    tensors = [Tensor(engine, engine.vector.load(np.ones(s), None), requires_grad=True) for s in ((2, 8, 8, 4), (3, 3, 2, 6))]
+    tensors = [
+        Tensor(engine, engine.vector.load(np.ones(s), None), requires_grad=True) for s in ((2, 8, 8, 4), (3, 3, 2, 6))
+    ]
     from fxpsim.autodiff.backward import backward
 
     with engine.at(layer="conv"):
@@ -109,4 +114,8 @@ def test_count_rules_of_convolution_and_matmul():
     # stride 2: a quarter of the products of the mirrored convolution, rounded up
     assert rows["input_grad"] == (2 * 8 * 8, -(-3 * 3 * 3 // 4), 2, 2)
     assert {row["layer"] for row in counter.gemms} == {"conv"}
-    assert (counter.gemms[0]["a_elements"], counter.gemms[0]["b_elements"], counter.gemms[0]["out_elements"]) == (512, 108, 192)
+    assert (counter.gemms[0]["a_elements"], counter.gemms[0]["b_elements"], counter.gemms[0]["out_elements"]) == (
+        512,
+        108,
+        192,
+    )

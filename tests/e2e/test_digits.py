@@ -17,7 +17,12 @@ COMMAND = [sys.executable, "-c", "from fxpsim.cli import main; main()"]
 
 def fxpsim(*arguments: object, cwd: Path, status: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
     result = subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, env=os.environ | environment, check=False
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | environment,
+        check=False,
     )
     assert result.returncode == status, result.stdout + result.stderr
     return result
@@ -64,7 +69,9 @@ def test_a_run_directory_is_complete(short):
         "vector_workload.parquet", "summary.json", "cost.csv", "report.html", "checkpoint",
     }  # fmt: skip
     assert expected <= {path.name for path in short.iterdir()}
-    assert {"digest", "bit_exact", "steps", "epochs", "train_loss", "test_accuracy", "wall_s", "cost"} <= set(summary(short))
+    assert {"digest", "bit_exact", "steps", "epochs", "train_loss", "test_accuracy", "wall_s", "cost"} <= set(
+        summary(short)
+    )
     lines = [json.loads(line) for line in (short / "metrics.jsonl").read_text().splitlines()]
     assert {line["event"] for line in lines} == {"train", "eval"}
 
@@ -110,7 +117,16 @@ def test_verify_notices_a_difference(short, tmp_path):
 
 
 def start(cwd: Path, *options: object) -> subprocess.Popen[str]:
-    command = [*COMMAND, "run", "lenet5-digits", "--epochs", "8", "--set", "accelerator=int8_all_integer", *map(str, options)]
+    command = [
+        *COMMAND,
+        "run",
+        "lenet5-digits",
+        "--epochs",
+        "8",
+        "--set",
+        "accelerator=int8_all_integer",
+        *map(str, options),
+    ]
     return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -145,7 +161,9 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path):
     first, second = summary(tmp_path / "whole"), summary(tmp_path / "killed")
     for key in ("digest", "steps", "train_loss", "test_accuracy", "cost"):
         assert first[key] == second[key]
-    lines = [[json.loads(x) for x in (tmp_path / n / "metrics.jsonl").read_text().splitlines()] for n in ("whole", "killed")]
+    lines = [
+        [json.loads(x) for x in (tmp_path / n / "metrics.jsonl").read_text().splitlines()] for n in ("whole", "killed")
+    ]
     for one, other in zip(*lines, strict=True):
         assert one | {"steps_per_s": 0} == other | {"steps_per_s": 0}
 

@@ -16,7 +16,9 @@ COMMAND = [sys.executable, "-c", "from fxpsim.cli import main; main()"]
 
 def mistake(cwd: Path, *arguments: object) -> str:
     before = sorted(p for p in cwd.rglob("*"))
-    result = subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, env=os.environ, check=False)
+    result = subprocess.run(
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, env=os.environ, check=False
+    )
     assert result.returncode == 2, result.stdout + result.stderr
     assert "Traceback" not in result.stderr
     assert sorted(p for p in cwd.rglob("*")) == before, "something was left behind"
@@ -91,7 +93,9 @@ def test_a_word_length_that_no_operand_has(bits, tmp_path):
 def test_a_nan_in_the_data(tmp_path):
     images = np.random.default_rng(0).random((50, 8, 8, 1))
     images[7, 3, 3, 0] = np.nan
-    np.savez(tmp_path / "data.npz", x_train=images, y_train=np.arange(50) % 10, x_test=images[:10], y_test=np.arange(10))
+    np.savez(
+        tmp_path / "data.npz", x_train=images, y_train=np.arange(50) % 10, x_test=images[:10], y_test=np.arange(10)
+    )
     message = mistake(tmp_path, "run", "lenet5-digits", "--set", "data.name=npz", "--data-dir", tmp_path / "data.npz")
     assert "NaN" in message
 
@@ -109,22 +113,25 @@ def test_a_run_that_is_none(tmp_path):
 
 
 def test_float_streams_on_an_accelerator_without_float(tmp_path):
-    message = mistake(
-        tmp_path, "run", "lenet5-digits", "--set", "accelerator=int8_all_integer", "--set", "method.streams.error.quantizer=none",
-    )  # fmt: skip
+    changes = ("--set", "accelerator=int8_all_integer", "--set", "method.streams.error.quantizer=none")
+    message = mistake(tmp_path, "run", "lenet5-digits", *changes)
     assert "float32" in message
 
 
 def test_an_unknown_accelerator_to_price_on(tmp_path):
     for name in ("workload", "history"):
         (tmp_path / f"{name}.csv").write_text("layer\n")
-    message = mistake(tmp_path, "cost", "--workload", "workload.csv", "--history", "history.csv", "--accelerator", "int8_al_integer")
+    message = mistake(
+        tmp_path, "cost", "--workload", "workload.csv", "--history", "history.csv", "--accelerator", "int8_al_integer"
+    )
     assert "did you mean 'int8_all_integer'" in message
 
 
 def test_models_are_listed_shown_and_copied(tmp_path):
     def run(*arguments: str) -> str:
-        result = subprocess.run([*COMMAND, "models", *arguments], capture_output=True, text=True, cwd=tmp_path, check=True)
+        result = subprocess.run(
+            [*COMMAND, "models", *arguments], capture_output=True, text=True, cwd=tmp_path, check=True
+        )
         return result.stdout
 
     assert "lenet5-digits" in run("list")

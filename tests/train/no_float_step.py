@@ -1,7 +1,7 @@
 """Run steps on the all-integer accelerator; fail on the first float in any frame, kernel argument or machine code.
 
-Started by ``test_no_float.py`` in a process of its own with an empty kernel cache, so that every kernel is compiled here
-and its code can be read.
+Started by ``test_no_float.py`` in a process of its own with an empty kernel cache, so that every kernel is compiled
+here and its code can be read.
 """
 
 import gc
@@ -17,7 +17,7 @@ from fxpsim.data import batches, load
 from fxpsim.train import Session, load_recipe
 
 PACKAGE = str(Path(fxpsim.__file__).parent)
-# Arithmetic only: Numba puts the text of a shape error together with a logarithm of the sizes, off the path of any datum
+# Arithmetic only: Numba puts the text of a shape error together with a logarithm, off the path of any datum
 FLOAT_CODE = re.compile(r"\b(fadd|fsub|fmul|fdiv|frem|fneg)\b|llvm\.(fma|fmuladd|sqrt|rint|exp|pow)\w*\.f(32|64)\b")
 DECLARATION = re.compile(r"^declare .*$", re.MULTILINE)
 found: list[str] = []
@@ -53,7 +53,9 @@ def main(accelerator: str) -> None:
         session.step(index, *batch)
     sys.setprofile(None)
     assert session.digest() != before, "nothing was trained"
-    kernels = [d for d in gc.get_objects() if isinstance(d, Dispatcher) and d.signatures and d.__module__.startswith("fxpsim")]
+    kernels = [
+        d for d in gc.get_objects() if isinstance(d, Dispatcher) and d.signatures and d.__module__.startswith("fxpsim")
+    ]
     assert len(kernels) > 10, "no kernels were found"
     for kernel in kernels:
         for signature, code in kernel.inspect_llvm().items():

@@ -12,7 +12,9 @@ SCRIPT = Path(__file__).with_name("no_float_step.py")
 
 def run(accelerator: str, cache: Path) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"FXPSIM_CACHE_DIR": str(cache)}
-    return subprocess.run([sys.executable, SCRIPT, accelerator], capture_output=True, text=True, env=environment, check=False)
+    return subprocess.run(
+        [sys.executable, SCRIPT, accelerator], capture_output=True, text=True, env=environment, check=False
+    )
 
 
 def test_the_all_integer_accelerator_computes_without_float(tmp_path):

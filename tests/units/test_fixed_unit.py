@@ -133,7 +133,9 @@ def test_pooling_and_gates():
     spread = unit.window_max_gradient(largest, winners, window, x.shape)
     assert unit.array(spread).sum() == 40
     assert values(unit.window_sum(x, window)) == [Fraction(s, 4) for s in (10, 18, 42, 50)]
-    gated = unit.gate(Value(leaf(np.array([[1, 0, -1]], np.int16)), 0, 1), Value(leaf(np.array([[7, 7, 7]], np.int16)), 0, 7))
+    gated = unit.gate(
+        Value(leaf(np.array([[1, 0, -1]], np.int16)), 0, 1), Value(leaf(np.array([[7, 7, 7]], np.int16)), 0, 7)
+    )
     assert unit.array(gated).tolist() == [[7, 0, 0]]
 
 

@@ -93,7 +93,13 @@ def test_the_largest_float_is_found_by_its_bits():
 
 def test_structure_is_shared_and_numbers_are_arguments():
     def run(shift: int) -> np.ndarray:
-        node = apply("round_shift_floor", leaf(np.array([[64, -64]], np.int32)), parameter(shift, "i32"), parameter(0, "i64"), dtype="i32")
+        node = apply(
+            "round_shift_floor",
+            leaf(np.array([[64, -64]], np.int32)),
+            parameter(shift, "i32"),
+            parameter(0, "i64"),
+            dtype="i32",
+        )
         evaluate([(node, "i32")])
         assert node.array is not None
         return node.array
