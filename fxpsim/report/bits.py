@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fxpsim.records import STREAMS, stream_and_pass
+from fxpsim.records import STREAMS, parse_histogram, stream_and_pass
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SHARES = ("saturated_share", "underflow_share", "nonzero_share")
+SHARES = ("saturated_share", "underflow_share", "nonzero_share", "relative_error")
 _MEMORY_ONLY = ("master", "momentum")  # streams of the update unit: they feed no GEMM
 
 
@@ -28,11 +28,11 @@ class StreamHistory:
     begin, end : numpy.ndarray
         First step of each interval, first step after it.
     word_bits : numpy.ndarray
-        Word length in each interval.
+        Word length in each interval; the mean over the elements where blocks differ.
     is_float : numpy.ndarray
         Which intervals are float32.
     shares : dict of str to numpy.ndarray
-        Saturated, underflow and nonzero share; NaN where unknown.
+        Saturated, underflow and nonzero share and relative error; NaN where unknown.
     """
 
     layer: str
@@ -79,7 +79,7 @@ def stream_histories(history: "pd.DataFrame", workload: "pd.DataFrame") -> list[
         ["layer", "stream"], observed=True, sort=False
     ):
         layer, stream = (str(part) for part in key)  # type: ignore[union-attr]
-        bits = rows["word_bits"].to_numpy(dtype=float)
+        words = rows["word_bits"].to_numpy(dtype=float)
         found.append(
             StreamHistory(
                 layer=layer,
@@ -87,9 +87,14 @@ def stream_histories(history: "pd.DataFrame", workload: "pd.DataFrame") -> list[
                 elements=elements.get((layer, stream_and_pass(stream)[0]), 1),
                 begin=rows["step_begin"].to_numpy(),
                 end=rows["step_end"].to_numpy(),
-                word_bits=bits,
-                is_float=rows["frac_bits"].isna().to_numpy() & (bits == 32),
-                shares={name: rows[name].to_numpy(dtype=float, na_value=np.nan) for name in SHARES},
+                word_bits=_mean_of_blocks(rows, words),
+                is_float=rows["frac_bits"].isna().to_numpy() & (words == 32),
+                shares={
+                    name: rows[name].to_numpy(dtype=float, na_value=np.nan)
+                    if name in rows
+                    else np.full(len(rows), np.nan)
+                    for name in SHARES
+                },
             )
         )
     return sorted(
@@ -125,6 +130,19 @@ def mean_bits_over_time(histories: Iterable[StreamHistory], edges: np.ndarray) -
 def is_float(histories: Iterable[StreamHistory]) -> bool:
     """Return whether every stream that feeds a GEMM is float32 all the time."""
     return all(bool(one.is_float.all()) for one in histories if stream_and_pass(one.stream)[0] not in _MEMORY_ONLY)
+
+
+def _mean_of_blocks(rows: "pd.DataFrame", words: np.ndarray) -> np.ndarray:
+    """Return the word lengths; where blocks of a tensor differ in theirs, the mean over its elements."""
+    if "bits_histogram" not in rows:
+        return words
+    texts = rows["bits_histogram"].astype(object).where(rows["bits_histogram"].notna(), None).tolist()
+    means = {
+        text: sum(bits * share for bits, share in parse_histogram(text).items())
+        for text in set(texts)
+        if text is not None
+    }
+    return np.array([means.get(text, word) for text, word in zip(texts, words.tolist(), strict=True)])
 
 
 def _elements(workload: "pd.DataFrame") -> dict[tuple[str, str], int]:

@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fxpsim.report.bits import StreamHistory
+import numpy as np
+
+from fxpsim.report.bits import SHARES, StreamHistory
 from fxpsim.report.numbers import count, percent
 from fxpsim.report.strips import share_strip
 
@@ -78,11 +80,12 @@ def saturation_table(histories: Sequence[StreamHistory], steps: int) -> Table | 
         Column(title="", unit="over time", text=True),
         Column(title="non-zero", unit="mean", write=percent),
     ]
+    with_error = any(not np.isnan(one.shares["relative_error"]).all() for one in histories)
+    if with_error:
+        columns.append(Column(title="error", unit="of the norm, mean", write=percent_fine))
     rows = []
     for one in histories:
-        saturated, underflow, nonzero = (
-            one.shares[name] for name in ("saturated_share", "underflow_share", "nonzero_share")
-        )
+        saturated, underflow, nonzero, error = (one.shares[name] for name in SHARES)
         if one.is_float.all() or all(math.isnan(one.mean(values)) for values in (saturated, underflow)):
             continue
         rows.append(
@@ -96,6 +99,7 @@ def saturation_table(histories: Sequence[StreamHistory], steps: int) -> Table | 
                 one.worst(underflow),
                 share_strip(one, "underflow_share", steps),
                 one.mean(nonzero),
+                *([one.mean(error)] if with_error else []),
             ]
         )
     return table(columns, rows) if rows else None

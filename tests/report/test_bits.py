@@ -9,6 +9,7 @@ import pytest
 from fxpsim.records import as_history, as_workload
 from fxpsim.report.bits import is_float, mean_bits, mean_bits_over_time, stream_histories
 from fxpsim.report.strips import BitScale, bit_panels
+from fxpsim.report.tables import saturation_table
 
 
 def history(rows):
@@ -77,6 +78,23 @@ def test_unknown_shares_stay_unknown():
     assert one.mean(one.shares["saturated_share"]) == 0.25
     assert np.isnan(one.mean(one.shares["underflow_share"]))
     assert np.isnan(one.worst(one.shares["underflow_share"]))
+
+
+def test_blocks_of_different_length_count_by_their_share():
+    table = history([(0, 3, "one", "weight", 8, None), (3, 4, "one", "weight", 8, None)])
+    table["bits_histogram"] = ["0:0.25;2:0.5;8:0.25", None]
+    (one,) = stream_histories(as_history(table), WORK)
+    assert one.word_bits.tolist() == [3, 8]
+    assert mean_bits([one]) == {"weight": pytest.approx((3 * 3 + 8) / 4)}
+
+
+def test_relative_error_is_shown_where_it_was_recorded():
+    table = history([(0, 3, "one", "weight", 8, 4), (0, 3, "two", "weight", 8, 4)])
+    found = stream_histories(table, WORK)
+    assert len(saturation_table(found, 3).columns) == 9
+    table["relative_error"] = [0.0125, None]
+    shown = saturation_table(stream_histories(as_history(table), WORK), 3)
+    assert [row[-1].content for row in shown.rows] == ["1.25 %", "–"]
 
 
 def test_float_is_not_a_word_length():
