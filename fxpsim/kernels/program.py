@@ -15,6 +15,7 @@ from functools import cache
 import numpy as np
 
 from fxpsim.kernels.jit import kernel
+from fxpsim.kernels.memory import empty
 from fxpsim.kernels.program_source import write_source
 from fxpsim.kernels.threads import parallel_for
 
@@ -114,7 +115,7 @@ def run(
         inputs = [a.reshape(-1) for a in inputs]
     step = max(1, UNIT_ELEMENTS // columns)
     units = -(-rows // step)
-    outputs = [np.empty(elements, DTYPES[dtype]) for _, dtype in program.stores]
+    outputs = [empty(elements, DTYPES[dtype]) for _, dtype in program.stores]
     slots = [_slots(program, kind, value, units, columns) for kind, value in program.reductions]
     integers = np.array([p for p, t in zip(parameters, program.parameters, strict=True) if t != "f32"], np.int64)
     scalars: list[np.ndarray] = [integers]

@@ -55,7 +55,11 @@ def program_source(program: Program) -> tuple[str, dict[str, Any]]:
         *("        " + line for line in body.reduction_starts()),
     ]
     if program.columns:
-        lines += ["        for row in range(first, last):", "            a = row * columns", "            b = a + columns"]
+        lines += [
+            "        for row in range(first, last):",
+            "            a = row * columns",
+            "            b = a + columns",
+        ]
         depth = 12
     else:
         lines += ["        a = first * columns", "        b = last * columns"]
