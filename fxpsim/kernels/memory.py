@@ -1,7 +1,7 @@
 """Large arrays whose memory is used again.
 
-A training step allocates the same large temporaries over and over. Fresh pages cost more than the work done on them: the
-kernel must clear and map each one. :func:`empty` takes memory that an earlier array has given up; the memory comes back
+A training step allocates the same large temporaries over and over. Fresh pages cost more than the work done on them:
+the system must clear and map each one. :func:`empty` takes memory that an earlier array has given up; it comes back
 when the last view of the array is gone.
 """
 
