@@ -1,92 +1,93 @@
-"""Plain Python: the products of each output in order, then the specification's accumulator."""
+"""Plain Python: the products of each output in order, then the accumulator of the specification."""
 
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
 
 from fxpsim.kernels.mac import MacSpec
-from fxpsim.numerics import FixedFormat, oracle
+from fxpsim.numerics import FixedFormat, Overflow, oracle
+
+Products = list[tuple[int, int]]  # (flat index k, product)
 
 
-def accumulate(products, spec: MacSpec, noise=()):
-    """Fold (k, product) pairs; a k without a product still has its place in a chunk."""
+def accumulate(products: Products, spec: MacSpec, word: Callable[[int], int]) -> tuple[int, int]:
+    """Return the code and how often it was out of range; a k without a product keeps its place in a chunk."""
     fmt = FixedFormat(word_bits=spec.word_bits, frac_bits=0, signed=spec.signed)
-    total, updates_out = 0, 0
-    exact = 0
     chunks: dict[int, int] = {}
     for k, value in products:
-        chunks.setdefault(k // spec.step, 0)
-        word = noise(k) if spec.rounding.is_stochastic else 0
-        rounded = oracle.round_fraction(
-            oracle.Fraction(value) / oracle.Fraction(2) ** spec.product_shift, spec.rounding, word
-        )
-        chunks[k // spec.step] += rounded
-        exact += rounded
+        noise = word(k) if spec.rounding.is_stochastic else 0
+        rounded = oracle.round_fraction(Fraction(value) / Fraction(2) ** spec.product_shift, spec.rounding, noise)
+        chunks[k // spec.step] = chunks.get(k // spec.step, 0) + rounded
+    overflow = Overflow.SATURATE if spec.overflow is Overflow.RAISE else spec.overflow
+    total, outside = 0, 0
     for part in chunks.values():
-        total += part
-        overflow = oracle.Overflow.SATURATE if spec.overflow == "raise" else spec.overflow
-        ranged = oracle.bring_into_range(total, fmt, overflow)
-        updates_out += not spec.min_code <= total <= spec.max_code
-        total = ranged
-    if spec.overflow == "wrap":
-        updates_out = int(not spec.min_code <= exact <= spec.max_code)
-    return total, updates_out
+        outside += not spec.min_code <= total + part <= spec.max_code
+        total = oracle.bring_into_range(total + part, fmt, overflow)
+    if spec.overflow is Overflow.WRAP:
+        outside = int(not spec.min_code <= sum(chunks.values()) <= spec.max_code)
+    return total, outside
 
 
-def _window(n, h, w, geometry):
-    (R, S), (sh, sw), ((t, _), (left, _)), (dh, dw) = geometry
-    return [(r, s, h * sh + r * dh - t, w * sw + s * dw - left) for r, s in product(range(R), range(S))]
+def products_of(kind: str, a: np.ndarray, b: np.ndarray, index: tuple[int, ...], window: tuple | None) -> Iterator:
+    """Yield (flat index k, product) of one output."""
+    if kind == "matmul":
+        yield from ((k, a[index[0], k] * b[k, index[1]]) for k in range(a.shape[1]))
+        return
+    assert window is not None
+    stride, ((top, _), (left, _)), dilation, groups = window
+
+    def inside(y: int, x: int) -> bool:
+        return 0 <= y < a.shape[1] and 0 <= x < a.shape[2]
+
+    if kind == "forward":
+        n, oh, ow, k = index
+        rows, columns, channels, out_channels = b.shape
+        first = k // (out_channels // groups) * channels
+        for i, (r, s, c) in enumerate(product(range(rows), range(columns), range(channels))):
+            y, x = oh * stride[0] + r * dilation[0] - top, ow * stride[1] + s * dilation[1] - left
+            if inside(y, x):
+                yield i, a[n, y, x, first + c] * b[r, s, c, k]
+    elif kind == "input_grad":
+        n, h, w, c = index
+        rows, columns, channels, out_channels = b.shape
+        each = out_channels // groups
+        first = c // channels * each
+        for i, (r, s, k) in enumerate(product(range(rows), range(columns), range(each))):
+            y, missed_y = divmod(h + top - r * dilation[0], stride[0])
+            x, missed_x = divmod(w + left - s * dilation[1], stride[1])
+            if not missed_y and not missed_x and inside(y, x):
+                yield i, a[n, y, x, first + k] * b[r, s, c % channels, first + k]
+    else:
+        r, s, c, k = index
+        images, height, width, out_channels = b.shape
+        first = k // (out_channels // groups) * (a.shape[3] // groups)
+        for i, (n, oh, ow) in enumerate(product(range(images), range(height), range(width))):
+            y, x = oh * stride[0] + r * dilation[0] - top, ow * stride[1] + s * dilation[1] - left
+            if inside(y, x):
+                yield i, a[n, y, x, first + c] * b[n, oh, ow, k]
 
 
-def pairs(kind, a, b, shape, window):
-    """Yield for each output its index and its list of (k, product)."""
+def run(
+    kind: str,
+    a: np.ndarray,
+    b: np.ndarray,
+    shape: tuple[int, ...],
+    window: tuple | None,
+    spec: MacSpec,
+    word: Callable[[tuple[int, ...], int], int] = lambda index, k: 0,
+) -> tuple[np.ndarray, int, int]:
+    """Return (codes, overflowed, max_abs) of one operation.
+
+    ``kind`` is ``matmul``, ``forward``, ``input_grad`` or ``weight_grad``; ``window`` is (stride, padding, dilation,
+    groups) with pairs throughout.
+    """
     a, b = a.astype(object), b.astype(object)
-    stride, padding, dilation, groups = window
-    for index in np.ndindex(*shape):
-        found = []
-        if kind == "matmul":
-            m, n = index
-            found = [(k, a[m, k] * b[k, n]) for k in range(a.shape[1])]
-        elif kind == "forward":
-            n, oh, ow, k = index
-            R, S, cg, K = b.shape
-            first = k // (K // groups) * cg
-            for i, (r, s, c) in enumerate(product(range(R), range(S), range(cg))):
-                y, x = (
-                    oh * stride[0] + r * dilation[0] - padding[0][0],
-                    ow * stride[1] + s * dilation[1] - padding[1][0],
-                )
-                if 0 <= y < a.shape[1] and 0 <= x < a.shape[2]:
-                    found.append((i, a[n, y, x, first + c] * b[r, s, c, k]))
-        elif kind == "input_grad":
-            n, h, w, c = index
-            R, S, cg, K = b.shape
-            kg = K // groups
-            group = c // cg
-            for i, (r, s, k) in enumerate(product(range(R), range(S), range(kg))):
-                y, ry = divmod(h + padding[0][0] - r * dilation[0], stride[0])
-                x, rx = divmod(w + padding[1][0] - s * dilation[1], stride[1])
-                if not ry and not rx and 0 <= y < a.shape[1] and 0 <= x < a.shape[2]:
-                    found.append((i, a[n, y, x, group * kg + k] * b[r, s, c % cg, group * kg + k]))
-        elif kind == "weight_grad":
-            r, s, c, k = index
-            N, OH, OW, K = b.shape
-            first = k // (K // groups) * shape[2]
-            for i, (n, oh, ow) in enumerate(product(range(N), range(OH), range(OW))):
-                y, x = (
-                    oh * stride[0] + r * dilation[0] - padding[0][0],
-                    ow * stride[1] + s * dilation[1] - padding[1][0],
-                )
-                if 0 <= y < a.shape[1] and 0 <= x < a.shape[2]:
-                    found.append((i, a[n, y, x, first + c] * b[n, oh, ow, k]))
-        yield index, found
-
-
-def run(kind, a, b, shape, window, spec):
-    """Return (codes, overflowed, max_abs) of one operation."""
-    codes = np.zeros(shape, object)
+    found = np.zeros(shape, object)
     overflowed = 0
-    for index, found in pairs(kind, a, b, shape, window):
-        codes[index], count = accumulate(found, spec)
-        overflowed += count
-    return codes.astype(np.int64), overflowed, int(np.abs(codes).max())
+    for index in np.ndindex(*shape):
+        products = list(products_of(kind, a, b, index, window))
+        found[index], outside = accumulate(products, spec, lambda k, index=index: word(index, k))
+        overflowed += outside
+    return found.astype(np.int64), overflowed, int(np.abs(found).max())

@@ -228,7 +228,7 @@ def _clamped(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tupl
     return _run_clamped(task, spec, out, lane, packed, max(1, spec.step // lane.group), None)
 
 
-def _run_clamped(  # noqa: PLR0917
+def _run_clamped(
     task: Task, spec: MacSpec, out: np.ndarray, lane: Lane, packed: list[Packed], period: int, threshold: int | None
 ) -> tuple[int, int]:
     contraction = task.for_group(lane.group)

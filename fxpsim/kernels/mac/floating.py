@@ -11,7 +11,7 @@ import numpy as np
 
 from fxpsim.errors import UserError
 from fxpsim.kernels.lanes import cpu
-from fxpsim.kernels.mac.frames import framed
+from fxpsim.kernels.mac.frames import image_of
 from fxpsim.kernels.mac.packing import pack
 from fxpsim.kernels.mac.tables import grouped
 from fxpsim.kernels.mac.task import Task, forward_task, input_grad_task, matmul_task, weight_grad_task
@@ -40,7 +40,7 @@ def _contract(task: Task) -> np.ndarray:
     rows, vectors = tile_shape(task.n, lane.columns(cpu()), cpu().registers)
     tile = Tile(lane=lane, rows=rows, vectors=vectors, fused=True)
     grouping = grouped(task.contraction, 1)
-    image = framed(task.a, task.contraction.frame, dtype, 0).reshape(-1)
+    image = image_of(task.a, task.contraction.frame, lane.a_type, slack=0)
     for group, b in enumerate(task.b):
         run_tiles(
             tile,

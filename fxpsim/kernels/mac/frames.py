@@ -37,8 +37,8 @@ def framed(operand: np.ndarray, frame: Frame, dtype: type[np.generic], empty: in
 
 
 @kernel
-def _interleaved(  # noqa: PLR0917
-    begin, end, x, out, height, top, step, left, line, pitch, drop, mask, bias
+def _interleaved(
+    begin, end, x, out, height, top, step, left, line, pitch, bias
 ):
     """Write rows of frames whose channels are fastest; a unit is one row of one frame."""
     size = line * pitch[0]
@@ -54,18 +54,18 @@ def _interleaved(  # noqa: PLR0917
             values = pixels.reshape(-1)
             inside = target[left * pitch[0] : left * pitch[0] + values.size]
             for i in range(inside.size):
-                inside[i] = ((values[i] >> drop) & mask) + bias
+                inside[i] = values[i] + bias
         else:
             for i in range(pixels.shape[0]):
                 values = pixels[i]
                 at = (left + i * pitch[1]) * pitch[0]
                 inside = target[at : at + values.size]
                 for c in range(inside.size):
-                    inside[c] = ((values[c] >> drop) & mask) + bias
+                    inside[c] = values[c] + bias
 
 
 _PLANAR = '''\
-def mac_planar_{dtype}(begin, end, x, out, height, top, left, phases, columns, blocks, drop, mask, bias):
+def mac_planar_{dtype}(begin, end, x, out, height, top, left, phases, columns, blocks, bias):
     """Write rows of planar frames; a unit is one row of up to {block} channels of one frame."""
     width, channels = x.shape[2], x.shape[3]
     row = phases * columns
@@ -77,7 +77,7 @@ def mac_planar_{dtype}(begin, end, x, out, height, top, left, phases, columns, b
         for i in range(width):
             values, into = x[n, y, i, c0 : c0 + wide], line[i * wide : (i + 1) * wide]
             for c in range(into.size):
-                into[c] = ((values[c] >> drop) & mask) + bias
+                into[c] = values[c] + bias
         base = ((n * channels + c0) * height + y + top) * row
         pitch = height * row
         for p in range(phases):
@@ -118,38 +118,39 @@ def _planar(dtype: str) -> Any:
 def image_of(
     operand: np.ndarray, frame: Frame, dtype: str, *, slack: int, bias: int = 0, split: bool = False
 ) -> np.ndarray:
-    """Return codes as the flat image of a frame, for a lane.
+    """Return codes (or floats) as the flat image of a frame, for a lane.
 
     Parameters
     ----------
-    operand : ndarray of integers, (images, height, width, channels)
+    operand : ndarray, (images, height, width, channels)
     frame : Frame
     dtype : str
         Type of the elements.
     slack : int
         Elements after the last one that an instruction may read.
     bias : int
-        Added to every element, padding included.
+        0, or 128 for signed bytes that are to be read as unsigned ones; padding gets it too.
     split : bool
         Return two images, one after the other: the codes shifted right by 8 bits, and their low 8 bits.
     """
-    if frame.holds(operand.shape) and operand.dtype == dtype and not (slack or bias or split):
-        return operand.reshape(-1)
+    # a signed byte plus 128 is the unsigned byte with the first bit inverted
+    values = operand.astype(np.int8, copy=False).view(np.uint8) if bias else operand.astype(dtype, copy=False)
+    if frame.holds(values.shape) and not (slack or bias or split):
+        return values.reshape(-1)
+    parts = (values >> 8, values & 255) if split else (values,)
     share = parallel_for if frame.size >= _WORTH_SHARING else inline
-    image = aligned_empty((1 + split) * frame.size + slack, dtype)
-    image[(1 + split) * frame.size :] = 0
-    parts = ((8, -1), (0, 255)) if split else ((0, -1),)
-    for index, (drop, mask) in enumerate(parts):
+    image = aligned_empty(len(parts) * frame.size + slack, dtype)
+    image[len(parts) * frame.size :] = 0
+    empty = image.dtype.type(bias)
+    for index, part in enumerate(parts):
         out = image[index * frame.size : (index + 1) * frame.size]
         if frame.phases:
             out[:] = bias
             blocks = -(-frame.channels // _BLOCK)
-            units = frame.images * operand.shape[1] * blocks
             where = (frame.height, frame.top, frame.left, frame.phases, frame.planar_columns, blocks)
-            share(_planar(dtype), units, operand, out, *where, drop, mask, bias)
+            share(_planar(dtype), frame.images * part.shape[1] * blocks, part, out, *where, empty)
         else:
-            units = frame.images * frame.height
             where = (frame.height, frame.top, frame.step[0], frame.left, frame.width)
             pitch = (frame.channels, frame.step[1])
-            share(_interleaved, units, operand, out, *where, pitch, drop, mask, bias)
+            share(_interleaved, frame.images * frame.height, part, out, *where, pitch, empty)
     return image

@@ -67,7 +67,7 @@ def micro_kernel(tile: Tile) -> Any:
     write_loop = _write_exact if tile.clamp == "none" else write_clamped
 
     @intrinsic
-    def micro(context, start, sums, a, rows, cols, b, groups, period, low, high, threshold):  # noqa: PLR0917
+    def micro(context, start, sums, a, rows, cols, b, groups, period, low, high, threshold):
         signature = types.int64(*[types.int64] * 8, limit, limit, limit)
 
         def write(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:

@@ -61,7 +61,7 @@ def pack_group(dtype: str, group: int, columns: int, vectors: int, measured: boo
     size = np.dtype(dtype).itemsize
 
     @intrinsic
-    def pack(context, source, pitch, target, sums, magnitudes):  # noqa: PLR0917
+    def pack(context, source, pitch, target, sums, magnitudes):
         def write(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             source, pitch, target, sums, magnitudes = arguments
             kind = ir.VectorType(element, columns)

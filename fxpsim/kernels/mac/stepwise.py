@@ -137,7 +137,7 @@ def check_widths(spec: MacSpec, k: int, a_bound: int, b_bound: int) -> None:
         )
 
 
-def accumulate(  # noqa: PLR0917
+def accumulate(
     contraction: Contraction,
     image: np.ndarray,
     base: int,

@@ -211,7 +211,7 @@ def tile_shape(columns: int, lane_columns: int, registers: int) -> tuple[int, in
     return shapes[vectors][0], vectors
 
 
-def run_tiles(  # noqa: PLR0917
+def run_tiles(
     tile: Tile,
     reading: Reading,
     contraction: Contraction,

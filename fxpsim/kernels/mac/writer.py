@@ -151,7 +151,7 @@ class Writer:
         return inside, changed
 
 
-def loop(  # noqa: PLR0917
+def loop(
     builder: Any,
     begin: Any,
     end: Any,

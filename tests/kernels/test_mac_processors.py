@@ -1,0 +1,70 @@
+"""Other instructions, same bits: Numba compiles for other processors in processes of their own."""
+
+import os
+import subprocess
+import sys
+from functools import cache
+
+import pytest
+
+from fxpsim.kernels.lanes import cpu, cpu_of
+
+SCRIPT = """
+import hashlib
+import numpy as np
+from fxpsim.kernels import mac
+from fxpsim.kernels.lanes import cpu
+
+rng = np.random.default_rng(9)
+digest = hashlib.sha256()
+x, e = rng.integers(0, 256, (3, 7, 9, 4), dtype=np.uint8), rng.integers(-128, 128, (3, 7, 9, 12), dtype=np.int8)
+w = rng.integers(-128, 128, (3, 3, 4, 12), dtype=np.int8)
+a, b = (rng.integers(-32768, 32768, shape, dtype=np.int16) for shape in ((5, 300), (300, 14)))
+results = []
+for spec in (mac.MacSpec(), mac.MacSpec(word_bits=18, overflow="saturate")):
+    results.append(mac.conv2d(x, w, spec, padding=1, x_bound=255, w_bound=128))
+    results.append(mac.conv2d_input_grad(e, w, spec, input_shape=x.shape, padding=1, e_bound=128, w_bound=128))
+    results.append(mac.conv2d_weight_grad(x, e, spec, kernel_shape=w.shape, padding=1, x_bound=255, e_bound=128))
+results.append(mac.matmul(a, b, mac.MacSpec(word_bits=48), a_bound=32768, b_bound=32768))
+results.append(mac.matmul(a, b, mac.MacSpec(word_bits=32, overflow="saturate"), a_bound=32768, b_bound=32768))
+for result in results:
+    digest.update(result.codes.tobytes() + repr((result.overflowed, result.max_abs)).encode())
+p, q = rng.standard_normal((5, 50)).astype(np.float32), rng.standard_normal((50, 14)).astype(np.float32)
+digest.update(mac.matmul_float(p, q).tobytes())
+print(cpu().vector_bits, digest.hexdigest())
+"""
+
+
+@cache
+def digest(name: str) -> tuple[int, str]:
+    """Return (bits of a vector, digest of the results) on a processor; "" is this one."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith("NUMBA_CPU")}
+    if name:
+        env["NUMBA_CPU_NAME"] = name
+    out = subprocess.run([sys.executable, "-c", SCRIPT], env=env, check=True, capture_output=True, text=True)
+    bits, found = out.stdout.split()
+    return int(bits), found
+
+
+@pytest.mark.xdist_group("processors")
+@pytest.mark.parametrize(("name", "vector_bits"), [("haswell", 256), ("generic", 128)])
+def test_another_processor_gives_the_same_bits(name, vector_bits):
+    bits, found = digest(name)
+    assert found == digest("")[1]
+    assert bits <= vector_bits
+
+
+def test_what_processors_offer():
+    avx512 = {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx2", "fma"}
+    assert cpu_of("znver5", avx512 | {"avx512vnni"}, "x86_64").dot
+    assert not cpu_of("skylake-avx512", avx512, "x86_64").dot
+    assert cpu_of("haswell", {"avx2", "fma"}, "x86_64").pairs == "avx2"
+    assert cpu_of("generic", set(), "x86_64").pairs == "sse2"
+    assert cpu_of("apple-m1", set(), "arm64").pairs == "none"
+
+
+def test_numba_keeps_the_host_s_features_and_we_do_not():
+    script = "from fxpsim.kernels.lanes import cpu; print(cpu().vector_bits, cpu().dot)"
+    env = {**os.environ, "NUMBA_CPU_NAME": "haswell"}
+    out = subprocess.run([sys.executable, "-c", script], env=env, check=True, capture_output=True, text=True)
+    assert out.stdout.split() == [str(min(256, cpu().vector_bits)), "False"]
