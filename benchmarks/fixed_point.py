@@ -228,9 +228,8 @@ def main() -> None:
             libraries[name] = make()
         except ImportError as error:
             print(f"{name} is not installed: {error}")
-    print(
-        f"{threads()} threads for fxpsim; {ELEMENTS} elements; {'minima' if arguments.best else 'medians'} of up to {arguments.repeat} runs"
-    )
+    kind = "minima" if arguments.best else "medians"
+    print(f"{threads()} threads for fxpsim; {ELEMENTS} elements; {kind} of up to {arguments.repeat} runs")
     table = measure(libraries, arguments.repeat, min if arguments.best else median)
     report(table, list(libraries), markdown=arguments.markdown)
 

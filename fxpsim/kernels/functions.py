@@ -4,8 +4,6 @@ Integers only. Results are wide: they carry guard bits behind the last place of 
 The digit recurrences leave a sticky bit there, so that the cast rounds them correctly in every mode.
 """
 
-# ruff: noqa: PLR0917  (kernels take positional arguments)
-
 import numpy as np
 
 from fxpsim.kernels.jit import kernel

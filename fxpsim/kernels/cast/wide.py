@@ -4,8 +4,6 @@ A value is a signed 128-bit integer (``high`` int64, ``low`` uint64) times a pow
 modes in one kernel: several times slower than the generated kernels, and used where they do not reach.
 """
 
-# ruff: noqa: PLR0917  (kernels take positional arguments)
-
 import numpy as np
 
 from fxpsim.kernels import random
@@ -13,6 +11,23 @@ from fxpsim.kernels.cast.range import outside_code
 from fxpsim.kernels.jit import kernel
 from fxpsim.numerics import Rounding
 
+# numbers of the modes inside the kernel, in the order of the enum
+(
+    FLOOR,
+    CEIL,
+    TOWARD_ZERO,
+    AWAY_FROM_ZERO,
+    HALF_UP,
+    HALF_DOWN,
+    HALF_TOWARD_ZERO,
+    HALF_AWAY,
+    HALF_EVEN,
+    HALF_ODD,
+    JAM,
+    JAM_UNBIASED,
+    STOCHASTIC,
+    STOCHASTIC_EQUAL,
+) = range(len(Rounding))
 MODES = {mode: number for number, mode in enumerate(Rounding)}
 MAX_RIGHT = 126
 
@@ -65,33 +80,33 @@ def rounds_up(mode, odd, negative, inexact, half, top, noise):
 
     ``half`` is the sign of (dropped part - 1/2), ``top`` the first 32 bits of the dropped part. Modes as in ``MODES``.
     """
-    if mode == 1:  # ceil
+    if mode == CEIL:
         return inexact
-    if mode == 2:  # toward_zero
+    if mode == TOWARD_ZERO:
         return inexact and negative
-    if mode == 3:  # away_from_zero
+    if mode == AWAY_FROM_ZERO:
         return inexact and not negative
-    if 4 <= mode <= 9:  # the nearest, by what they do to a tie
+    if HALF_UP <= mode <= HALF_ODD:
         if half != 0:
             return half > 0
-        if mode == 4:  # half_up
+        if mode == HALF_UP:
             return True
-        if mode == 5:  # half_down
-            return False
-        if mode == 6:  # half_toward_zero
+        if mode == HALF_TOWARD_ZERO:
             return negative
-        if mode == 7:  # half_away
+        if mode == HALF_AWAY:
             return not negative
-        return odd if mode == 8 else not odd  # half_even, half_odd
-    if mode == 10:  # jam
+        if mode == HALF_EVEN:
+            return odd
+        return mode == HALF_ODD and not odd  # left: HALF_DOWN
+    if mode == JAM:
         return not odd
-    if mode == 11:  # jam_unbiased
+    if mode == JAM_UNBIASED:
         return inexact and not odd
-    if mode == 12:  # stochastic
+    if mode == STOCHASTIC:
         return top + noise >= (1 << 32)
-    if mode == 13:  # stochastic_equal
+    if mode == STOCHASTIC_EQUAL:
         return inexact and noise >= (1 << 31)
-    return False  # floor
+    return False  # FLOOR
 
 
 @kernel
@@ -113,7 +128,7 @@ def cast_wide(high, low, shift, mode, noise, limits):
             else:
                 high, low = shift_left(high, low, places)
         before_high, before_low = high, low
-        if mode == 10:
+        if mode == JAM:
             low |= U1
     else:
         if shift > MAX_RIGHT:
@@ -142,7 +157,7 @@ def cast_wide(high, low, shift, mode, noise, limits):
                 high += 1
     zero = not huge and high == 0 and low == U0
     sign = negative if huge else high < 0
-    if mode == 10:
+    if mode == JAM:
         inexact = high != before_high or low != before_low or inexact
     if limits.signed:
         fits = high == (np.int64(low) >> np.int64(63)) and not huge
@@ -185,7 +200,7 @@ def wide_floats(begin, end, x, out, words, counts, frac_bits, mode, limits, key)
             shift = -(exponent - 1075 + frac_bits)
             if exponent == 0x7FF:
                 shift = np.int64(-1 << 20)  # an infinity: huge in every format
-            noise = noise_word(i, words, key) if mode >= 12 else np.int64(0)
+            noise = noise_word(i, words, key) if mode >= STOCHASTIC else np.int64(0)
             high = np.int64(-1) if value < 0 else np.int64(0)
             code, over, flushed, inexact = cast_wide(high, np.uint64(value), shift, mode, noise, limits)
             out[i] = code
@@ -203,7 +218,7 @@ def wide_codes(begin, end, x, factor, out, words, counts, shift, mode, limits, k
                 high, low = multiply_wide(np.int64(x[i]), np.int64(factor[i]))
             else:
                 high, low = np.int64(-1) if x[i] < 0 else np.int64(0), np.uint64(x[i])
-            noise = noise_word(i, words, key) if mode >= 12 else np.int64(0)
+            noise = noise_word(i, words, key) if mode >= STOCHASTIC else np.int64(0)
             code, over, flushed, inexact = cast_wide(high, low, shift, mode, noise, limits)
             out[i] = code
             counts[begin, 0] += over
