@@ -90,10 +90,9 @@ def compute_cycles(accelerator: Accelerator, gemm: Gemm, rate: Rate) -> Ints:
     return (repeats * (steps + fill) - 1) * gemm.count
 
 
-def utilization(accelerator: Accelerator, gemm: Gemm, rate: Rate, cycles: Ints) -> Floats:
-    """Return the share of the array that a GEMM uses, ``macs * element cycles / elements / cycles``."""
+def ideal_cycles(accelerator: Accelerator, gemm: Gemm, rate: Rate) -> Floats:
+    """Return the cycles with every processing element busy: ``macs * element cycles / elements``."""
     if rate.macs_per_cycle is not None:
-        return gemm.macs * rate.element_cycles / np.maximum(cycles, 1)
+        return gemm.macs * rate.element_cycles
     array = accelerator.mac_array
-    elements = array.rows * array.columns * array.lanes
-    return gemm.macs * rate.element_cycles / elements / np.maximum(cycles, 1)
+    return gemm.macs * rate.element_cycles / (array.rows * array.columns * array.lanes)

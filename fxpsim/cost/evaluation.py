@@ -28,6 +28,7 @@ class Work(StrEnum):
 class Piece:
     """Cost of one step, per setting.
 
+    ``ideal_cycles`` are those of a fully used array (block-wise bits and skipped zeros at the same utilization).
     ``reads`` and ``writes`` are bits by (memory, stream); energies are in pJ without leakage. ``cycles`` is the work
     of the unit that does it, ``latency`` includes its memories.
     """
@@ -36,6 +37,7 @@ class Piece:
     macs: Ints
     bit_ops: Ints
     cycles: Ints
+    ideal_cycles: Floats
     latency: Ints
     unit_pj: Floats
     unit_low_pj: Floats
@@ -78,6 +80,7 @@ def side_piece(
         macs=none,
         bit_ops=none,
         cycles=cycles,
+        ideal_cycles=np.zeros(cycles.shape),
         latency=cycles,
         unit_pj=unit_pj,
         unit_low_pj=unit_pj,

@@ -5,7 +5,7 @@ import numpy as np
 from fxpsim.accelerator import Accelerator, MacArray
 from fxpsim.cost.arrays import Bools, Floats, Ints, ceil_ints
 from fxpsim.cost.blocks import mean_pair_cost
-from fxpsim.cost.compute import Gemm, compute_cycles
+from fxpsim.cost.compute import Gemm, compute_cycles, ideal_cycles
 from fxpsim.cost.evaluation import Piece, Work
 from fxpsim.cost.latency import latency_cycles, memory_cycles
 from fxpsim.cost.mac_energy import mac_energy_pj, mac_energy_range_pj
@@ -35,7 +35,7 @@ def evaluate_gemm(
     a_bits, b_bits = _operand_bits(accelerator, operands.a), _operand_bits(accelerator, operands.b)
     any_float = operands.a.is_float | operands.b.is_float
     rate = rate_of(accelerator, a_bits, b_bits, any_float)
-    cycles = compute_cycles(accelerator, gemm, rate)
+    dense = cycles = compute_cycles(accelerator, gemm, rate)
     if operands.a.block_wise or operands.b.block_wise:
         cycles = _block_cycles(accelerator, gemm, operands, cycles)
     cycles = ceil_ints(cycles * _used(accelerator.mac_array.zero_skip, operands))
@@ -64,6 +64,7 @@ def evaluate_gemm(
         macs=np.broadcast_to(np.int64(gemm.macs), a_bits.shape),
         bit_ops=bit_operations(gemm.macs, operands.a, operands.b),
         cycles=cycles,
+        ideal_cycles=ideal_cycles(accelerator, gemm, rate) * cycles / np.maximum(dense, 1),
         latency=latency_cycles(accelerator, cycles, by_memory, first_load),
         unit_pj=unit,
         unit_low_pj=low,

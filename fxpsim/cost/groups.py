@@ -26,6 +26,7 @@ class Group:
     macs: Ints
     bit_ops: Ints
     compute_cycles: Ints
+    ideal_cycles: Floats
     latency_cycles: Ints
     energy_pj: Floats
     energy_low_pj: Floats
@@ -62,6 +63,7 @@ def group_of(accelerator: Accelerator, layer: str, of_pass: str, settings: Setti
         macs=sum((piece.macs for piece in pieces), none),
         bit_ops=sum((piece.bit_ops for piece in pieces), none),
         compute_cycles=sum((piece.cycles for piece in pieces if piece.work in (Work.GEMM, Work.RECOMPUTE)), none),
+        ideal_cycles=sum((piece.ideal_cycles for piece in pieces), zero),
         latency_cycles=latency,
         energy_pj=nominal + leakage,
         energy_low_pj=low + leakage,

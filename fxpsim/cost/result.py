@@ -36,8 +36,9 @@ class CostResult:
     def totals(self) -> dict[str, Any]:
         """Sums over the run: counts are exact integers, energies in pJ, memory traffic in bits.
 
-        Also ``seconds`` (latency at the accelerator's frequency), ``steps``, ``model_bits`` (weights at the last
-        step) and ``stored_activation_bits`` (kept from forward to weight gradient, at most).
+        Also ``utilization`` (share of the array that works during ``compute_cycles``), ``seconds`` (latency at the
+        accelerator's frequency), ``steps``, ``model_bits`` (weights at the last step) and ``stored_activation_bits``
+        (kept from forward to weight gradient, at most).
         """
         return _totals(self.groups, self.accelerator) | {
             "seconds": sum(exact_total(group.latency_cycles, group.settings.steps) for group in self.groups)
@@ -107,8 +108,9 @@ class CostResult:
                 for name, value in values.items():
                     row[name] = row.get(name, 0) + value
         leakage = sum(float_total(group.leakage_pj, group.settings.steps) for group in self.groups)
-        rows["leakage"] = {"work": "leakage"} | dict.fromkeys(ENERGIES, leakage)
-        return frame_of(list(rows.values())).fillna(0)
+        blank = dict.fromkeys(next(iter(rows.values())), 0)
+        rows["leakage"] = blank | {"work": "leakage"} | dict.fromkeys(ENERGIES, leakage)
+        return frame_of(list(rows.values()))
 
     def traffic(self) -> Frame:
         """Bits and bytes through every memory by pass and stream."""
@@ -194,6 +196,8 @@ def _totals(groups: Sequence[Group], accelerator: Accelerator) -> dict[str, Any]
     for name in accelerator.memory:
         result[f"{name}_read_bits"] = count(lambda group, name=name: group.memory_bits[name][0])
         result[f"{name}_write_bits"] = count(lambda group, name=name: group.memory_bits[name][1])
+    ideal = sum(float_total(group.ideal_cycles, group.settings.steps) for group in groups)
+    result["utilization"] = ideal / result["compute_cycles"] if result["compute_cycles"] else 0.0
     return result
 
 

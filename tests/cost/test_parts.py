@@ -46,6 +46,16 @@ def test_wider_operands_pass_again() -> None:
     assert piece.unit_pj.tolist() == pytest.approx([GEMM.macs * 6 * 0.2034])
 
 
+def test_utilization(workload: Any) -> None:
+    piece = evaluate(TARGET, GEMM, a_bits=[8, 16], b_bits=8)
+    assert piece.ideal_cycles.tolist() == [GEMM.macs / 1024, GEMM.macs * 2 / 1024]
+    result = price(workload, baseline_history(workload, word_bits=8, steps=3), TARGET)
+    totals = result.totals
+    assert totals["utilization"] == pytest.approx(totals["macs"] / 1024 / totals["compute_cycles"])
+    update = result.by_pass().set_index("pass").loc["update"]
+    assert update["utilization"] == 0
+
+
 def test_granularity_and_packing() -> None:
     packed = evaluate(changed(memory__dram__granularity_bits=64), GEMM, a_bits=3, b_bits=8)
     assert packed.reads["dram", "a"].tolist() == [-(-15000 // 64) * 64]
