@@ -9,6 +9,7 @@ import pytest
 
 from fxpsim.data import Split, batch_count, batches, load
 from fxpsim.data.augment import augment
+from fxpsim.data.order import Purpose, words
 
 IMAGES = Split(
     inputs=np.random.default_rng(0).integers(1, 256, (37, 12, 10, 3), dtype=np.uint8),
@@ -47,6 +48,16 @@ def test_order_depends_on_seed_and_epoch_alone():
 def test_golden_order():
     # raw Philox words are part of NumPy's compatibility promise: this must never change
     assert visited(seed=1, epoch=0, shuffle=True)[0] == [14, 10, 32, 22, 0, 34, 26, 33]
+
+
+def test_no_two_uses_share_random_words():
+    drawn = [
+        words(seed=seed, purpose=purpose, epoch=epoch, size=1000)
+        for seed in (1, 2)
+        for purpose in Purpose
+        for epoch in (0, 1)
+    ]
+    assert np.unique(np.concatenate(drawn)).size == 8000
 
 
 @pytest.mark.parametrize("start", [0, 1, 4, 5])
@@ -90,8 +101,8 @@ def test_crop_is_a_window_of_the_padded_image_and_every_window_occurs():
     image = IMAGES.inputs[:1]
     padded = np.pad(image[0], ((4, 4), (4, 4), (0, 0)))
     windows = {padded[y : y + 12, x : x + 10].tobytes(): (y, x) for y in range(9) for x in range(9)}
-    words = np.random.default_rng(1).integers(0, 2**64, 3000, dtype=np.uint64)
-    cut = augment(np.repeat(image, 3000, axis=0), words, ("crop",))
+    drawn = np.random.default_rng(1).integers(0, 2**64, 3000, dtype=np.uint64)
+    cut = augment(np.repeat(image, 3000, axis=0), drawn, ("crop",))
     counts = np.zeros((9, 9))
     for one in cut:
         counts[windows[one.tobytes()]] += 1
@@ -100,8 +111,8 @@ def test_crop_is_a_window_of_the_padded_image_and_every_window_occurs():
 
 
 def test_flip_mirrors_half_of_the_images():
-    words = np.random.default_rng(2).integers(0, 2**64, 37, dtype=np.uint64)
-    flipped = augment(IMAGES.inputs, words, ("flip",))
+    drawn = np.random.default_rng(2).integers(0, 2**64, 37, dtype=np.uint64)
+    flipped = augment(IMAGES.inputs, drawn, ("flip",))
     mirrored = np.array([np.array_equal(a, b[:, ::-1]) for a, b in zip(flipped, IMAGES.inputs, strict=True)])
     kept = np.array([np.array_equal(a, b) for a, b in zip(flipped, IMAGES.inputs, strict=True)])
     assert np.array_equal(mirrored, ~kept)

@@ -56,7 +56,7 @@ def test_forbidden_global_is_refused_and_not_run(files, refused):
         b"cnumpy\ndtype\n.",  # no dictionary
         b"(dS'a'\ncnumpy\ndtype\ns.",  # the callable itself as a value
         b"(dS'a'\ncnumpy\ndtype\n(S'O'\ntRs.",  # an element type instead of an array
-        b"(dS'a'\nc_codecs\nencode\n(S'x'\nS'hex'\ntRs.",
+        b"(dS'a'\nc_codecs\nencode\n(Vx\nVhex\ntRs.",
         b"(dS'a'\ncnumpy\nndarray\n(I5\ntRs.",  # calling the array type
         b"(dS'a'\ncnumpy._core.multiarray\n_reconstruct\n(tRs.",  # an array without content
     ],

@@ -138,7 +138,9 @@ def test_colors_follow_the_theme(make_run):
 
 def test_comparison(make_run, tmp_path):
     runs = [make_run("quick", method="growing", accuracy=0.9633), make_run("exact", method="float32", accuracy=0.9746)]
-    text = checked(write_report(runs, tmp_path / "all.html", accelerators=[ACCELERATOR]))
+    out = write_report(runs, tmp_path / "all.html", accelerators=[ACCELERATOR])
+    assert out.read_text("utf-8").count(">−1.13</td>") == 1
+    text = checked(out)
     for said in ("quick", "exact", "96.33 %", "97.46 %", "−1.13", "growing", "Accuracy and energy"):
         assert said in text, said
 
