@@ -14,12 +14,8 @@ import fxpsim
 from fxpsim import shipped
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [
-    path
-    for folder in (".", "docs", "models", "reports")
-    for path in sorted((ROOT / folder).glob("*.md"))
-    if path.is_file()
-]
+MANUAL = sorted((ROOT / "docs").rglob("*.md"))
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "models/README.md", ROOT / "reports/README.md", *MANUAL]
 
 
 def links(page):
@@ -37,8 +33,11 @@ def test_links_lead_somewhere(page):
     assert [link for link in links(page) if not (page.parent / link).exists()] == []
 
 
-def test_every_page_of_the_manual_is_in_its_index():
-    assert {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"} <= set(links(ROOT / "docs/README.md"))
+@pytest.mark.parametrize("page", MANUAL, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_page_of_the_manual_is_in_the_index_above_it(page):
+    folder = page.parent.parent if page.name == "README.md" else page.parent
+    index = ROOT / "README.md" if folder == ROOT else folder / "README.md"
+    assert page.relative_to(folder).as_posix() in links(index)
 
 
 def test_the_index_of_models_is_up_to_date():
