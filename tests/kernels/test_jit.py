@@ -18,8 +18,9 @@ import json, numba, sys
 from fxpsim.kernels import disk_cache
 from fxpsim.kernels.jit import compile_source, kernel
 f = compile_source("scaled", "def scaled(x):\\n    return x * factor\\n", {"factor": 3})
+value = f(7)
 last = disk_cache.COMPILED[-1]
-print(json.dumps([f(7), last.from_disk, str(last.source), numba.config.CACHE_DIR]))
+print(json.dumps([value, last.from_disk, str(last.source), numba.config.CACHE_DIR]))
 """
 
 

@@ -23,10 +23,8 @@ a, b = (rng.integers(-32768, 32768, shape, dtype=np.int16) for shape in ((5, 300
 results = []
 for spec in (mac.MacSpec(), mac.MacSpec(word_bits=18, overflow="saturate")):
     results.append(mac.conv2d(x, w, spec, padding=1, x_bound=255, w_bound=128))
-    results.append(mac.conv2d_input_grad(e, w, spec, input_shape=x.shape, padding=1, e_bound=128, w_bound=128))
     results.append(mac.conv2d_weight_grad(x, e, spec, kernel_shape=w.shape, padding=1, x_bound=255, e_bound=128))
 results.append(mac.matmul(a, b, mac.MacSpec(word_bits=48), a_bound=32768, b_bound=32768))
-results.append(mac.matmul(a, b, mac.MacSpec(word_bits=32, overflow="saturate"), a_bound=32768, b_bound=32768))
 for result in results:
     digest.update(result.codes.tobytes() + repr((result.overflowed, result.max_abs)).encode())
 p, q = rng.standard_normal((5, 50)).astype(np.float32), rng.standard_normal((50, 14)).astype(np.float32)
