@@ -1,14 +1,11 @@
 """Record the layers, shapes and bits of a PyTorch training run as workload and history tables (torch is optional)."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fxpsim.errors import UserError
 from fxpsim.records import Conv, HistoryRecorder, as_history, as_workload
 from fxpsim.records.training import forward_row, input_grad_row, weight_grad_row
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Bits = Callable[[str, str], int] | Mapping[str, int] | int
 
@@ -102,17 +99,21 @@ class TorchRecorder:
         self._last, self._calls, self._counts = self._calls, [], {}
         self._done += 1
 
-    def workload(self) -> "pd.DataFrame":
-        """Return the workload table of the last step."""
+    def workload(self) -> Any:
+        """Return the workload table of the last step (a DataFrame)."""
         rows = [forward_row(layer) for layer, _, _ in self._last]
         for layer, input_grad, weight_grad in reversed(self._last):
             rows += [input_grad_row(layer)] if input_grad else []
             rows += [weight_grad_row(layer)] if weight_grad else []
         return as_workload(rows, where="PyTorch module")
 
-    def history(self) -> "pd.DataFrame":
-        """Return the history table. Fraction lengths of integers are ``word_bits - 1``; saturation is not known (0)."""
-        return as_history(self._history.rows(), where="PyTorch module")
+    def history(self) -> Any:
+        """Return the history table (a DataFrame).
+
+        Fraction lengths of integers are ``word_bits - 1``; saturation and underflow are not known and null.
+        """
+        unknown = {"saturated_share": None, "underflow_share": None}
+        return as_history([row | unknown for row in self._history.rows()], where="PyTorch module")
 
     def _width(self, layer: str, stream: str) -> int:
         if isinstance(self._bits, int):

@@ -10,6 +10,8 @@ from fxpsim.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
+# rows from which on speed counts
+_LARGE = 100_000
 TEXT_COLUMNS = ("layer", "pass", "op", "stream", "bits_histogram")
 
 
@@ -81,6 +83,10 @@ def _write(frame: "pd.DataFrame", temporary: str, kind: str) -> None:
     if kind == "parquet":
         frame.to_parquet(temporary, index=False)
         return
+    if len(frame) < _LARGE:
+        frame.to_csv(temporary, index=False)
+        return
+    # Arrow is ten times as fast; it puts every text in quotes.
     plain = {name: frame[name].astype(object) for name in frame.columns if frame[name].dtype.name == "category"}
     table = pa.Table.from_pandas(frame.assign(**plain), preserve_index=False)
     csv.write_csv(table, temporary, csv.WriteOptions(quoting_style="needed"))

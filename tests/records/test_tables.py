@@ -50,6 +50,23 @@ def test_a_layer_may_be_named_like_a_number_or_a_null(tmp_path: Path) -> None:
     assert as_workload(path)["layer"].tolist() == ["01", "NA"]
 
 
+def test_large_tables_read_back_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fxpsim.records.files._LARGE", 1)
+    odd = 'a "layer", with a comma'
+    history = as_history([{**INTERVAL, "layer": odd, "nonzero_share": 1 / 3}, {**INTERVAL, "frac_bits": None}])
+    write_table(history, tmp_path / "history.csv")
+    pd.testing.assert_frame_equal(as_history(tmp_path / "history.csv"), history, check_categorical=False)
+
+
+def test_columns_without_any_value(tmp_path: Path) -> None:
+    path = tmp_path / "history.csv"
+    shares = dict.fromkeys(("nonzero_share", "saturated_share", "underflow_share", "frac_bits"))
+    write_table(pd.DataFrame([{**INTERVAL, **shares}]), path)
+    history = as_history(path)
+    assert history["frac_bits"].isna().all()
+    assert history["nonzero_share"].dtype == float
+
+
 def test_failed_write_keeps_the_old_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "history.csv"
     write_table(as_history([INTERVAL]), path)
@@ -58,7 +75,7 @@ def test_failed_write_keeps_the_old_table(tmp_path: Path, monkeypatch: pytest.Mo
     def fail(*_: object, **__: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("pyarrow.csv.write_csv", fail)
+    monkeypatch.setattr(pd.DataFrame, "to_csv", fail)
     with pytest.raises(OSError, match="disk full"):
         write_table(as_history([INTERVAL, {**INTERVAL, "layer": "b"}]), path)
     assert path.read_bytes() == before
