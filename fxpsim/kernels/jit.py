@@ -22,7 +22,7 @@ def kernel(function: Callable[..., Any]) -> Any:
     >>> twice(21)
     42
     """
-    dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
+    dispatcher: Any = numba.njit(nogil=True, error_model="numpy")(function)
     dispatcher._cache = DiskCache(function)
     return dispatcher
 

@@ -7,10 +7,13 @@ the host when only a name is given; we then use only those that the named proces
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import llvmlite.binding as llvm
 from numba.core import config
 from numba.core.codegen import get_host_cpu_features
+
+settings: Any = config  # Numba sets its attributes at run time
 
 # Named processors (LLVM's names) with AVX-512 and with 512-bit dot products; with AVX2 and FMA only.
 _AVX512_VNNI = r"cascadelake|cooperlake|icelake.*|tigerlake|rocketlake|sapphirerapids|emeraldrapids|graniterapids.*"
@@ -61,11 +64,11 @@ def _known_features(name: str) -> set[str]:
 
 
 def _features() -> set[str]:
-    text = get_host_cpu_features() if config.CPU_FEATURES is None else config.CPU_FEATURES
+    text = get_host_cpu_features() if settings.CPU_FEATURES is None else settings.CPU_FEATURES
     offered = {feature[1:] for feature in text.split(",") if feature.startswith("+")}
-    if config.CPU_NAME is None or config.CPU_FEATURES:
+    if settings.CPU_NAME is None or settings.CPU_FEATURES:
         return offered
-    return offered & _known_features(config.CPU_NAME)
+    return offered & _known_features(settings.CPU_NAME)
 
 
 def cpu_of(name: str, features: set[str], architecture: str) -> Cpu:
@@ -90,5 +93,5 @@ def cpu_of(name: str, features: set[str], architecture: str) -> Cpu:
 @cache
 def cpu() -> Cpu:
     """Return what the processor that Numba compiles for offers."""
-    name = config.CPU_NAME or llvm.get_host_cpu_name()
+    name = settings.CPU_NAME or llvm.get_host_cpu_name()
     return cpu_of(name, _features(), llvm.get_process_triple().split("-")[0])

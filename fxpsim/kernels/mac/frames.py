@@ -14,7 +14,7 @@ from fxpsim.kernels.threads import inline, parallel_for
 _WORTH_SHARING = 1 << 16  # elements
 
 
-def framed(operand: np.ndarray, frame: Frame, dtype: type[np.generic], empty: int | float) -> np.ndarray:
+def framed(operand: np.ndarray, frame: Frame, dtype: type[np.generic], empty: float | np.number) -> np.ndarray:
     """Return the operand as an image of the frame, ``empty`` wherever the frame has no element of it.
 
     Parameters
@@ -37,9 +37,7 @@ def framed(operand: np.ndarray, frame: Frame, dtype: type[np.generic], empty: in
 
 
 @kernel
-def _interleaved(
-    begin, end, x, out, height, top, step, left, line, pitch, bias
-):
+def _interleaved(begin, end, x, out, height, top, step, left, line, pitch, bias):
     """Write rows of frames whose channels are fastest; a unit is one row of one frame."""
     size = line * pitch[0]
     for unit in range(begin, end):
