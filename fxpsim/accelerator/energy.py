@@ -11,7 +11,8 @@ from fxpsim.accelerator.base import NotNegative, Positive, SourcedTable, Table, 
 class MacLaw(StrEnum):
     """How the energy of a multiply-accumulate depends on the operand widths a and b, from the reference width r.
 
-    ``table``: power law between the points of the table, at the geometric mean of a and b. ``linear``: (a + b) / 2r.
+    ``table``: power laws between the points of the table: at (a, b) in a ``grid``, else at the geometric mean of a and
+    b. ``linear``: (a + b) / 2r.
     ``product``: a b / r^2. ``constant``: 1. ``pe_cycle``: the cycles that one product occupies a processing element.
     """
 
@@ -23,11 +24,15 @@ class MacLaw(StrEnum):
 
 
 class MacEnergy(SourcedTable):
-    """Energy of one integer multiply-accumulate: a table over operand widths, the law in force and the range's laws."""
+    """Energy of one integer multiply-accumulate: a table over operand widths, the law in force and the range's laws.
+
+    ``pj`` are the energies of equal widths ``bits``; ``grid`` has those of all pairs, a row for every width of a.
+    """
 
     law: Annotated[MacLaw, Field(strict=False)]
     bits: Annotated[tuple[WordBits, ...], Field(min_length=1, strict=False)]
     pj: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
+    grid: Annotated[tuple[Annotated[tuple[Positive, ...], Field(strict=False)], ...], Field(strict=False)] = ()
     reference_bits: WordBits
     range_laws: Annotated[tuple[Annotated[MacLaw, Field(strict=False)], ...], Field(strict=False)] = ()
 
@@ -37,6 +42,10 @@ class MacEnergy(SourcedTable):
             raise ValueError("as many entries in pj as in bits")
         if list(self.bits) != sorted(set(self.bits)):
             raise ValueError("bits in rising order, none twice")
+        if self.grid and [len(row) for row in self.grid] != [len(self.bits)] * len(self.bits):
+            raise ValueError("a grid with a row and a column for every entry of bits")
+        if self.grid and any(row[place] != self.pj[place] for place, row in enumerate(self.grid)):
+            raise ValueError("the energies pj on the diagonal of the grid")
         if self.reference_bits not in self.bits:
             raise ValueError(f"reference_bits among bits {list(self.bits)}, not {self.reference_bits}")
         if len(self.bits) == 1 and MacLaw.TABLE in (self.law, *self.range_laws):

@@ -32,7 +32,10 @@ def mac_energy_pj(accelerator: Accelerator, law: MacLaw, a_bits: Ints, b_bits: I
             cycles = rate_of(accelerator, a_bits, b_bits, np.zeros(a_bits.shape, np.bool_)).element_cycles
             return at_reference * cycles / base
         case MacLaw.TABLE:
-            return _interpolated(np.array(table.bits), np.array(table.pj), np.sqrt(a_bits * b_bits))
+            widths = np.array(table.bits)
+            if table.grid:
+                return _on_grid(widths, np.array(table.grid), a_bits, b_bits)
+            return _interpolated(widths, np.array(table.pj), np.sqrt(a_bits * b_bits))
 
 
 def mac_energy_range_pj(accelerator: Accelerator, a_bits: Ints, b_bits: Ints) -> tuple[Floats, Floats]:
@@ -51,3 +54,18 @@ def _interpolated(bits: Ints, pj: Floats, at: Floats) -> Floats:
     on_point = bits[np.minimum(exact, len(bits) - 1)] == at
     between = np.exp(y[place] + slope * (z - x[place]))
     return np.where(on_point, pj[np.minimum(exact, len(bits) - 1)], between)
+
+
+def _on_grid(bits: Ints, pj: Floats, a_bits: Ints, b_bits: Ints) -> Floats:
+    """Power laws in both widths between neighbors of the grid; the end pieces go on beyond it."""
+    x, z = np.log(bits), np.log(pj)
+
+    def place(widths: Ints) -> tuple[Ints, Floats]:
+        at = np.log(np.maximum(widths, 1))
+        low = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(bits) - 2)
+        return np.asarray(low, np.int64), (at - x[low]) / (x[low + 1] - x[low])
+
+    (row, down), (column, right) = place(a_bits), place(b_bits)
+    upper = z[row, column] * (1 - right) + z[row, column + 1] * right
+    lower = z[row + 1, column] * (1 - right) + z[row + 1, column + 1] * right
+    return np.exp(upper * (1 - down) + lower * down)

@@ -180,6 +180,38 @@ def pareto_front(points: Sequence[Mapping[str, Any]], *, cost: str, quality: str
     ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class FinishedRun:
+    """A run for the Pareto table: its tables and the accuracy that it reached."""
+
+    name: str
+    workload: Any
+    history: Any
+    accuracy: float
+    vector_workload: Any = None
+
+
+def pareto_table(runs: Sequence[FinishedRun], accelerators: Sequence[Accelerator], *, cost: str = "energy_pj") -> Frame:
+    """Price every run on every accelerator and tell who is on the Pareto front of cost and accuracy.
+
+    Returns
+    -------
+    DataFrame
+        ``run``, ``accelerator``, ``accuracy``, ``energy_pj``, ``seconds``, ``bit_ops`` and two marks: ``front`` among
+        all rows, ``front_of_accelerator`` among the rows of the same accelerator.
+    """
+    rows: list[dict[str, Any]] = []
+    for target in accelerators:
+        points: list[dict[str, Any]] = []
+        for run in runs:
+            totals = price(run.workload, run.history, target, vector_workload=run.vector_workload).totals
+            point = {"run": run.name, "accelerator": target.name, "accuracy": run.accuracy}
+            points.append(point | {name: totals[name] for name in ("energy_pj", "seconds", "bit_ops")})
+        marks = pareto_front(points, cost=cost, quality="accuracy")
+        rows += [point | {"front_of_accelerator": mark} for point, mark in zip(points, marks, strict=True)]
+    return frame_of(rows).assign(front=pareto_front(rows, cost=cost, quality="accuracy"))
+
+
 def _cut(group: Group, step: int) -> Group | None:
     settings = group.settings
     kept = settings.begin < step

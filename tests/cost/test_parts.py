@@ -130,6 +130,23 @@ def test_mac_energy_laws() -> None:
     assert energy(MacLaw.PE_CYCLE, 16, 8) == pytest.approx(0.4068)
 
 
+def test_mac_energy_on_a_grid_of_pairs() -> None:
+    grid = [[1.0, 2.0, 4.0, 8.0], [3.0, 5.0, 7.0, 9.0], [6.0, 8.0, 10.0, 12.0], [9.0, 10.0, 11.0, 13.0]]
+    data = TARGET.model_dump(mode="json", exclude_none=True)
+    data["energy"]["mac"] |= {"law": "table", "grid": grid, "pj": [1.0, 5.0, 10.0, 13.0]}
+    target = Accelerator.model_validate(data)
+    bits = np.array([2, 4, 8, 16])
+    for row, width in enumerate(bits):
+        found = mac_energy_pj(target, MacLaw.TABLE, np.full(4, width), bits)
+        assert found.tolist() == pytest.approx(grid[row])
+    # halfway in log between 2 and 8 bits of a would be 4; between 4 and 8, 2^2.5
+    middle = mac_energy_pj(target, MacLaw.TABLE, np.array([8]), np.array([6]))[0]
+    assert middle == pytest.approx(8.0 * (10.0 / 8.0) ** (np.log(1.5) / np.log(2)))
+    data["energy"]["mac"]["pj"] = [2.0, 5.0, 10.0, 13.0]
+    with pytest.raises(ValueError, match="diagonal"):
+        Accelerator.model_validate(data)
+
+
 def test_update(workload: Any) -> None:
     result = price(workload, baseline_history(workload, word_bits=8, steps=1), TARGET)
     (update,) = [group for group in result.groups if (group.layer, group.of_pass) == ("fc", "update")]

@@ -6,7 +6,15 @@ import pytest
 
 from fxpsim.accelerator import load
 from fxpsim.cost import Gemm, baseline_history, price
-from fxpsim.cost.questions import break_even, cost_to_accuracy, hottest_layers, until, what_if
+from fxpsim.cost.questions import (
+    FinishedRun,
+    break_even,
+    cost_to_accuracy,
+    hottest_layers,
+    pareto_table,
+    until,
+    what_if,
+)
 from fxpsim.errors import UserError
 
 TARGET = load("int8_systolic_32x32")
@@ -53,3 +61,20 @@ def test_cost_to_accuracy(workload: Any, interval: Any) -> None:
     assert found.latency_cycles == first.totals["latency_cycles"]
     assert found.energy_pj == pytest.approx(first.totals["energy_pj"])
     assert cost_to_accuracy(result, [(3, 0.5)], target=0.9) is None
+
+
+def test_pareto_table_over_runs_and_accelerators(workload: Any) -> None:
+    runs = [
+        FinishedRun(
+            name=f"{bits} bit {accuracy}",
+            workload=workload,
+            history=baseline_history(workload, word_bits=bits, steps=2),
+            accuracy=accuracy,
+        )
+        for bits, accuracy in ((4, 0.8), (8, 0.9), (16, 0.85), (32, 0.95))
+    ]
+    frame = pareto_table(runs, [TARGET, load("int16_systolic_32x32")])
+    assert frame["run"].nunique() == 4
+    assert frame["front_of_accelerator"].tolist() == [True, True, False, True] * 2
+    assert 1 <= frame["front"].sum() <= 6
+    assert not frame["front"][2]
