@@ -16,6 +16,7 @@ from fxpsim.units.noise import noise_node
 from fxpsim.units.values import CastCounts, Value
 
 COEFFICIENT_BITS = 16
+REGISTER_BITS = 61  # two such terms and a product of a word and a coefficient add up within 64 bits
 AVERAGE_BITS = 46  # a difference times a coefficient fits 63 bits
 
 
@@ -163,6 +164,8 @@ def _constant(value: Fraction) -> Node:
 class FixedUpdate:
     """Updates in fixed point: products exact in a 64-bit register, one rounding into each stored word.
 
+    What the learning rate multiplies is a word of the momentum format (with Nesterov's look-ahead, too).
+
     Coefficients (momentum, weight decay, learning rate) are words of ``COEFFICIENT_BITS`` bits and a shift.
 
     Parameters
@@ -211,26 +214,27 @@ class FixedUpdate:
         master.weights = moved.array
 
     def sgd(self, master: Master, grad: Value, step: SgdStep, key: tuple[int, int]) -> dict[str, CastCounts]:
-        """Make one step of stochastic gradient descent."""
+        """Make one step of stochastic gradient descent; every rounding draws its own random words."""
         moment, weight = self.momentum_format, self.master_format
         weights = leaf(master.weights)
         assert grad.frac_bits is not None
-        total = _move(grad.node, grad.frac_bits, moment.frac_bits, self.rounding, key)
+        total = _move(grad.node, grad.frac_bits, moment.frac_bits, self.rounding, _subkey(key, 0))
         if step.weight_decay:
-            total = _wide("add", total, self._product(weights, weight, step.weight_decay, moment.frac_bits, key))
+            decay = self._product(weights, weight, step.weight_decay, moment.frac_bits, _subkey(key, 1))
+            total = _wide("add", total, decay)
         gradient = total
         if step.momentum:
             velocity = master.moments.get("momentum")
             if velocity is None:
                 velocity = np.zeros(master.weights.shape, np.int32)
-            total = _wide("add", self._product(leaf(velocity), moment, step.momentum, moment.frac_bits, key), total)
+            kept = self._product(leaf(velocity), moment, step.momentum, moment.frac_bits, _subkey(key, 2))
+            total = _wide("add", kept, total)
         velocity_node, velocity_counts = _store(total, moment)
         direction = velocity_node
         if step.momentum and step.nesterov:
-            direction = _wide(
-                "add", gradient, self._product(velocity_node, moment, step.momentum, moment.frac_bits, key)
-            )
-        delta = self._product(direction, moment, step.learning_rate, weight.frac_bits, (key[1], key[0]))
+            ahead = self._product(velocity_node, moment, step.momentum, moment.frac_bits, _subkey(key, 3))
+            direction, _ = _store(_wide("add", gradient, ahead), moment)
+        delta = self._product(direction, moment, step.learning_rate, weight.frac_bits, _subkey(key, 4))
         moved, master_counts = _store(_wide("subtract", weights, delta), weight)
         stores = [(moved, "i32")] + ([(velocity_node, "i32")] if step.momentum else [])
         results = evaluate(stores, master_counts + velocity_counts)
@@ -271,13 +275,23 @@ def _wide(primitive: str, a: Node, b: Node) -> Node:
     return apply(primitive, a, b, dtype="i64")
 
 
+def _subkey(key: tuple[int, int], purpose: int) -> tuple[int, int]:
+    """Return the random key of one of several roundings of a step."""
+    return key[0], key[1] ^ (purpose * 0x9E3779B9 & 0xFFFFFFFF)
+
+
 def _move(a: Node, frac_bits: int, wanted: int, rounding: Rounding, key: tuple[int, int]) -> Node:
-    """Move the binary point; bits that fall off are rounded."""
+    """Move the binary point; bits that fall off are rounded, bits that would leave the register saturate."""
     shift = frac_bits - wanted
+    if shift == 0:
+        return a
     if shift > 0:
         amount = parameter(min(shift, MAX_SHIFT), "i32")
         return apply(f"round_shift_{rounding}", a, amount, noise_node(rounding, key), dtype="i64")
-    return _wide("shift_left", a, parameter(min(-shift, 30), "i64")) if shift < 0 else a
+    places = min(-shift, REGISTER_BITS)
+    limit = 1 << (REGISTER_BITS - places)
+    fits = apply("clamp", a, parameter(-limit, "i64"), parameter(limit, "i64"), dtype="i64")
+    return _wide("shift_left", fits, parameter(places, "i64"))
 
 
 def _store(node: Node, fmt: FixedFormat) -> tuple[Node, list[tuple[str, Node]]]:
