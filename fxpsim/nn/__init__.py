@@ -11,6 +11,7 @@ from fxpsim.nn.normalization import BatchNorm, GroupNorm, LayerNorm
 from fxpsim.nn.parameter import Buffer, Initializer, Parameter
 from fxpsim.nn.pooling import AvgPool2d, Flatten, GlobalAvgPool2d, MaxPool2d
 from fxpsim.nn.recurrent import GRU, LSTM, RNN
+from fxpsim.nn.size import Size, measure
 
 __all__ = [
     "GELU",
@@ -41,10 +42,12 @@ __all__ = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "Size",
     "Softmax",
     "Tanh",
     "glorot_uniform",
     "he_uniform",
+    "measure",
     "ones",
     "scaled_uniform",
     "token_ids",

@@ -68,16 +68,19 @@ class LayerNorm(Module):
         Size of the last axis.
     epsilon : float
         Added to the variance; a decimal, taken exactly as written.
+    bias : bool
+        Whether to add a shift.
     """
 
-    def __init__(self, width: int, *, epsilon: float = 1e-5) -> None:
+    def __init__(self, width: int, *, epsilon: float = 1e-5, bias: bool = True) -> None:
         self.epsilon = Fraction(str(epsilon))
         self.gamma = Parameter((width,), ones)
-        self.beta = Parameter((width,), zeros)
+        self.beta = Parameter((width,), zeros) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize every row."""
-        return ops.add(ops.multiply(ops.normalize_rows(x, epsilon=self.epsilon), self.gamma()), self.beta())
+        y = ops.multiply(ops.normalize_rows(x, epsilon=self.epsilon), self.gamma())
+        return y if self.beta is None else ops.add(y, self.beta())
 
 
 class GroupNorm(Module):

@@ -21,6 +21,7 @@ from fxpsim.units import fixed_functions, fixed_norm
 from fxpsim.units.floating import store_codes
 from fxpsim.units.graph import Node, apply, evaluate, leaf, parameter
 from fxpsim.units.noise import noise_node
+from fxpsim.units.stretch import LONGEST_STRETCH, leaves
 from fxpsim.units.values import Accumulated, CastCounts, Operand, Value
 
 REGISTER_BITS = 31  # magnitude bits of the registers between operations
@@ -67,17 +68,17 @@ class FixedUnit:
         return self._dropped(a.node, a.frac_bits, self._largest(a), a.nonnegative)
 
     def _dropped(self, node: Node, frac_bits: int, bound: int, nonnegative: bool) -> Value:
-        """Drop the fractional bits that a result within ``bound`` has too many."""
+        """Drop the fractional bits that a result within ``bound`` has too many, maybe none.
+
+        The nodes are always the same, so that tensors of another range run the same compiled program.
+        """
         shift = max(0, bound.bit_length() - (self.word_bits - 1))
-        if shift == 0:
-            return Value(node, frac_bits, bound, nonnegative)
         if shift > frac_bits + MAX_SHIFT:
             raise AssertionError("a bound outgrew every register")
-        rounded = self._shift_right(node, shift)
         # rounding up may carry into the next bit: one code too many is saturated
-        top = min((bound >> shift) + 1, self.limit)
+        top = min((bound >> shift) + (shift > 0), self.limit)
         low, high = parameter(-self.limit, "i32"), parameter(self.limit, "i32")
-        code = apply("clamp", rounded, low, high, dtype="i32") if (bound >> shift) + 1 > self.limit else rounded
+        code = apply("clamp", self._shift_right(node, shift), low, high, dtype="i32")
         return Value(code, frac_bits - shift, top, nonnegative)
 
     def _shift_right(self, node: Node, shift: int) -> Node:
@@ -101,7 +102,7 @@ class FixedUnit:
         return self._sum("subtract", a, b)
 
     def _sum(self, primitive: str, a: Value, b: Value) -> Value:
-        a, b = self.narrow(a), self.narrow(b)
+        a, b = self.narrow(self._settled(a)), self.narrow(self._settled(b))
         assert a.frac_bits is not None
         assert b.frac_bits is not None
         # both operands must fit the register at the common binary point; the finer one gives way
@@ -113,18 +114,21 @@ class FixedUnit:
         nonnegative = primitive == "add" and a.nonnegative and b.nonnegative
         return self._dropped(apply(primitive, a.node, b.node, dtype="i32"), frac_bits, a.bound + b.bound, nonnegative)
 
+    def _settled(self, a: Value) -> Value:
+        """Bring a long sum into memory, lest a program grow with the number of its terms."""
+        if a.bound is not None and a.bound <= self.limit and leaves(a.node) > LONGEST_STRETCH:
+            self.array(a)
+        return a
+
     def at(self, a: Value, frac_bits: int) -> Value:
-        """Return ``a`` with its binary point moved."""
+        """Return ``a`` with its binary point moved; a shift by nothing is a shift all the same, as in ``_dropped``."""
         assert a.frac_bits is not None
         assert a.bound is not None
-        shift = frac_bits - a.frac_bits
-        if shift == 0 or a.bound == 0:
-            return Value(a.node, frac_bits, a.bound, a.nonnegative)
-        if shift > 0:
-            node = apply("shift_left", a.node, parameter(shift, "i32"), dtype="i32")
-            return Value(node, frac_bits, a.bound << shift, a.nonnegative)
-        node = self._shift_right(a.node, min(-shift, MAX_SHIFT))
-        return Value(node, frac_bits, (a.bound >> -shift) + 1, a.nonnegative)
+        shift = frac_bits - a.frac_bits if a.bound else 0
+        left, right = max(shift, 0), min(max(-shift, 0), MAX_SHIFT)
+        node = self._shift_right(apply("shift_left", a.node, parameter(left, "i32"), dtype="i32"), right)
+        bound = a.bound << left if right == 0 else (a.bound >> right) + 1
+        return Value(node, frac_bits, bound, a.nonnegative)
 
     def multiply(self, a: Value, b: Value) -> Value:
         """Broadcast product: exact in the register, rounded once."""

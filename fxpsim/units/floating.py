@@ -14,6 +14,7 @@ from fxpsim.numerics import FixedFormat, Rounding
 from fxpsim.units import floating_functions, floating_norm
 from fxpsim.units.graph import Node, apply, evaluate, leaf, parameter
 from fxpsim.units.noise import noise_node
+from fxpsim.units.stretch import LONGEST_STRETCH, leaves
 from fxpsim.units.values import Accumulated, CastCounts, Operand, Value
 
 # a float holds every integer up to here: casts to longer words are clamped as integers
@@ -39,7 +40,10 @@ class FloatUnit:
         return Value(apply("multiply", node, parameter(math.ldexp(1.0, -frac_bits), "f32"), dtype="f32"))
 
     def add(self, a: Value, b: Value) -> Value:
-        """Broadcast sum."""
+        """Broadcast sum. A long one is brought into memory, lest a program grow with the number of its terms."""
+        for part in (a, b):
+            if leaves(part.node) > LONGEST_STRETCH:
+                self.array(part)
         return Value(apply("add", a.node, b.node, dtype="f32"), nonnegative=a.nonnegative and b.nonnegative)
 
     def subtract(self, a: Value, b: Value) -> Value:
