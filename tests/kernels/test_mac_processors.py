@@ -52,6 +52,26 @@ def test_another_processor_gives_the_same_bits(name, vector_bits):
     assert bits <= vector_bits
 
 
+PORTABLE = """
+import numpy as np
+from fxpsim.kernels import lanes
+lanes.cpu = lambda: lanes.cpu_of("portable", set(), "arm64")
+from fxpsim.kernels import mac
+
+rng = np.random.default_rng(9)
+a, b = rng.integers(-128, 128, (5, 30), dtype=np.int8), rng.integers(-128, 128, (30, 7), dtype=np.int8)
+found = mac.matmul(a, b, mac.MacSpec(), a_bound=128, b_bound=128).codes
+print((found == a.astype(np.int64) @ b.astype(np.int64)).all())
+"""
+
+
+def test_the_portable_lane_of_other_architectures(tmp_path):
+    # a cache of its own: the pretended processor is not part of Numba's key
+    env = {**os.environ, "FXPSIM_CACHE_DIR": str(tmp_path), "NUMBA_CPU_NAME": "generic"}
+    out = subprocess.run([sys.executable, "-c", PORTABLE], env=env, check=True, capture_output=True, text=True)
+    assert out.stdout.strip() == "True"
+
+
 def test_what_processors_offer():
     avx512 = {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx2", "fma"}
     assert cpu_of("znver5", avx512 | {"avx512vnni"}, "x86_64").dot
