@@ -23,7 +23,7 @@ from fxpsim.kernels.mac.frames import framed, image_of
 from fxpsim.kernels.mac.packing import SEGMENT, Packed, pack
 from fxpsim.kernels.mac.spec import MacResult, MacSpec
 from fxpsim.kernels.mac.tables import grouped
-from fxpsim.kernels.mac.task import Task
+from fxpsim.kernels.mac.task import Task, merged
 from fxpsim.kernels.mac.tile import CHUNK, DOT8, DOT16, FLOAT32, FLOAT64, Lane, Tile
 from fxpsim.kernels.mac.tiles import Reading, run_tiles, tile_shape
 from fxpsim.numerics import Overflow
@@ -120,9 +120,10 @@ def contract(task: Task, spec: MacSpec, a_bound: int, b_bound: int) -> MacResult
     bounds = Bounds(a=a_bound, b=b_bound, k=task.k, nonnegative=nonnegative)
     notes = None
     if not spec.rounds:
-        notes = _exact(task, spec, bounds, out)
+        wide = merged(task, FLOAT32.columns(cpu())) if spec.step == 1 else task
+        notes = _exact(wide, spec, bounds, out)
         if notes is None and spec.overflow not in _WRAPS:
-            notes = _checked(task, spec, bounds, out) or _clamped(task, spec, bounds, out)
+            notes = _checked(wide, spec, bounds, out) or _clamped(wide, spec, bounds, out)
     if notes is None:
         notes = _stepwise(task, spec, out)
     return MacResult(codes=codes, overflowed=notes[0], max_abs=notes[1])

@@ -1,6 +1,6 @@
 """One operation of the MAC array, ready for any lane: tables, operands and the shape of the result."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -123,3 +123,30 @@ def weight_grad_task(x: np.ndarray, e: np.ndarray, kernel_shape: tuple[int, ...]
     b = _groups(flat, g.groups)
     x = np.ascontiguousarray(x)
     return Task(kind="weight_grad", contraction=tables.weight_grad(g), a=x, b=b, shape=tuple(kernel_shape), geometry=g)
+
+
+def merged(task: Task, columns: int) -> Task:
+    """Return the task with neighboring groups made one, so that they fill a register of ``columns`` columns.
+
+    The other operand becomes block-diagonal. Its zeros make products that the original does not have, which changes no
+    sum and no prefix of one, but the flat indices k: random words and chunks must not depend on those. A weight
+    gradient stays as it is (it would have results between groups).
+    """
+    g = task.geometry
+    if g is None or g.groups == 1 or task.kind == "weight_grad":
+        return task
+    together = max(d for d in range(1, g.groups + 1) if g.groups % d == 0 and (d == 1 or d * task.n <= columns))
+    if together == 1:
+        return task
+    taps = g.kernel_height * g.kernel_width
+    depth = task.k // taps
+    blocks = []
+    for first in range(0, g.groups, together):
+        block = np.zeros((taps, together * depth, together * task.n), task.b[0].dtype)
+        for i in range(together):
+            rows, cols = slice(i * depth, (i + 1) * depth), slice(i * task.n, (i + 1) * task.n)
+            block[:, rows, cols] = task.b[first + i].reshape(taps, depth, task.n)
+        blocks.append(block.reshape(-1, block.shape[2]))
+    wide = replace(g, groups=g.groups // together)
+    contraction = tables.forward(wide) if task.kind == "forward" else tables.input_grad(wide)
+    return replace(task, contraction=contraction, b=tuple(blocks), geometry=wide)
