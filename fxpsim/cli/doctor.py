@@ -1,4 +1,4 @@
-"""``fxpsim doctor``: what this installation runs on, what its kernels take to start, whether its arithmetic is right."""
+"""``fxpsim doctor``: what this installation runs on, what its kernels take to start, whether its arithmetic holds."""
 
 from __future__ import annotations
 

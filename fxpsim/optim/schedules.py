@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Protocol
 
 from fxpsim.registry import Registry
@@ -24,6 +25,7 @@ class Schedule(Protocol):
 schedules: Registry[Callable[..., Schedule]] = Registry("schedule")
 
 
+@lru_cache(maxsize=64)  # every parameter of a step asks for the same one
 def cosine_of(turn: Fraction) -> Fraction:
     """Return ``cos(pi turn)`` for 0 <= turn <= 1, to within ``2**-50``, by integers alone.
 
@@ -39,6 +41,16 @@ def cosine_of(turn: Fraction) -> Fraction:
         term = -((term * square) >> GRID_BITS) // ((2 * n - 1) * (2 * n))
         total += term
     return Fraction(_round_shift(total, GRID_BITS - 40), 1 << 40)
+
+
+@lru_cache(maxsize=256)
+def exact(decimal: float) -> Fraction:
+    """Return the decimal number as it was written, exactly.
+
+    >>> exact(0.1)
+    Fraction(1, 10)
+    """
+    return Fraction(str(decimal))
 
 
 def _round_shift(value: int, bits: int) -> int:
@@ -69,8 +81,8 @@ class Step:
 
     def __call__(self, step: int, steps: int) -> Fraction:
         """Return the factor at ``step``."""
-        passed = sum(step >= Fraction(str(share)) * steps for share in self.milestones)
-        return Fraction(str(self.factor)) ** passed
+        passed = sum(step >= exact(share) * steps for share in self.milestones)
+        return exact(self.factor) ** passed
 
 
 @schedules.register("cosine")
@@ -82,7 +94,7 @@ class Cosine:
 
     def __call__(self, step: int, steps: int) -> Fraction:
         """Return the factor at ``step``."""
-        low = Fraction(str(self.final))
+        low = exact(self.final)
         return low + (1 - low) * (1 + cosine_of(Fraction(step, max(steps, 1)))) / 2
 
 
@@ -100,10 +112,10 @@ class OneCycle:
 
     def __call__(self, step: int, steps: int) -> Fraction:
         """Return the factor at ``step``."""
-        peak = Fraction(str(self.rise)) * max(steps - 1, 1)
+        peak = exact(self.rise) * max(steps - 1, 1)
         if step < peak:
-            low, turn = 1 / Fraction(str(self.initial_divisor)), 1 - step / peak
+            low, turn = 1 / exact(self.initial_divisor), 1 - step / peak
         else:
-            low = 1 / Fraction(str(self.final_divisor))
+            low = 1 / exact(self.final_divisor)
             turn = min((step - peak) / (max(steps - 1, 1) - peak), Fraction(1)) if steps - 1 > peak else Fraction(0)
         return low + (1 - low) * (1 + cosine_of(Fraction(turn))) / 2

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from fxpsim.optim.registry import optimizers
+from fxpsim.optim.schedules import exact
 from fxpsim.units import CastCounts, Master, SgdStep, UpdateUnit, Value
 
 
@@ -50,9 +51,9 @@ class Sgd:
             Whether weight decay applies to this tensor (weights: yes; biases: no).
         """
         numbers = SgdStep(
-            learning_rate=Fraction(str(self.learning_rate)) * factor,
-            momentum=Fraction(str(self.momentum)),
-            weight_decay=Fraction(str(self.weight_decay)) if decay else Fraction(0),
+            learning_rate=exact(self.learning_rate) * factor,
+            momentum=exact(self.momentum),
+            weight_decay=exact(self.weight_decay) if decay else Fraction(0),
             nesterov=self.nesterov,
         )
         return unit.sgd(master, grad, numbers, key)
