@@ -71,7 +71,9 @@ def assumptions(plan: Plan) -> list[str]:
         lines.append(f"Memory {name}: {_REUSE[memory.reuse]}{sums}; elements {words}; {buffering}.")
     lines += _stream_assumptions(plan)
     if array.zero_skip != "none" or array.zero_gate != "none":
-        lines.append("Zeros are spread evenly: skipping divides the time by the share of non-zero operands.")
+        lines.append(
+            "Zeros are spread evenly: skipping multiplies the time by the share of non-zero operands (null: 1)."
+        )
     if plan.timeline.states.block_wise:
         lines.append(
             f"Block-wise bits: blocks of operands meet independently, {array.lockstep_blocks} pair(s) in lock step."

@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from fxpsim.errors import UserError
+from fxpsim.registry import unknown
+
+RESULTS = ("activation", "error", "gradient")
+PLACES = ("on_chip", "all", "none")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +30,8 @@ class Options:
     elementwise_memory : {"on_chip", "all", "none"}
         Which memories element-wise work reads and writes: the innermost one (fused stretches), all, or none.
     random_bits : mapping of str to int
-        Random bits per element of streams that are rounded stochastically, for example ``{"error": 8}``.
+        Random bits per element of results that are rounded stochastically: of the streams ``activation``, ``error`` and
+        ``gradient``, for example ``{"error": 8}``.
     policy_operations_per_element : float
         Vector operations of the bit-width policy per element of every stream, at each of its evaluations.
     policy_every_steps : int
@@ -52,5 +57,10 @@ class Options:
         for name in ("update_operations_per_weight", "policy_operations_per_element"):
             if getattr(self, name) < 0:
                 raise UserError(f"{name} is negative", where="Options", expected="0 or more", remedy="change it")
+        for stream in self.random_bits:
+            if stream not in RESULTS:
+                raise unknown("result stream", stream, RESULTS, where="Options.random_bits")
+        if self.elementwise_memory not in PLACES:
+            raise unknown("place", self.elementwise_memory, PLACES, where="Options.elementwise_memory")
         if self.policy_every_steps < 1:
             raise UserError("policy_every_steps is below 1", where="Options", expected="1 or more", remedy="change it")

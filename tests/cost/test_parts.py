@@ -11,6 +11,7 @@ from fxpsim.cost.blocks import mean_pair_cost
 from fxpsim.cost.mac_energy import mac_energy_pj
 from fxpsim.cost.rates import rate_of
 from fxpsim.cost.single import integer_states
+from fxpsim.errors import UserError
 
 TARGET = load("int8_systolic_32x32")
 GEMM = Gemm(m=100, k=70, n=40, a_elements=5000, b_elements=2800, out_elements=4000)
@@ -284,3 +285,17 @@ def test_leakage(workload: Any) -> None:
     leakage = result.by_work().set_index("work").loc["leakage", "energy_pj"]
     seconds = result.totals["latency_cycles"] / 500e6
     assert leakage == pytest.approx((16.5 + 100.0) * 1e-3 * seconds * 1e12)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"random_bits": {"weights": 8}}, "unknown result stream 'weights'"),
+        ({"elementwise_memory": "onchip"}, "did you mean 'on_chip'"),
+        ({"policy_every_steps": 0}, "policy_every_steps is below 1"),
+        ({"update_operations_per_weight": -1.0}, "update_operations_per_weight is negative"),
+    ],
+)
+def test_bad_options(options: dict[str, Any], expected: str) -> None:
+    with pytest.raises(UserError, match=expected):
+        Options(**options)
