@@ -96,3 +96,25 @@ def to_int(a):
 def square_root(a):
     """Square root, correctly rounded."""
     return np.sqrt(a)
+
+
+def whole_quotient(a, b):
+    """``a / b`` of whole numbers, rounded down."""
+    return a // b
+
+
+def whole_root(a):
+    """Floor of the square root of a whole number below 2**62; 0 for a negative one. Bit by bit."""
+    root = 0
+    bit = 1 << 60
+    rest = max(a, 0)
+    while bit > rest:
+        bit >>= 2
+    while bit > 0:
+        if rest >= root + bit:
+            rest -= root + bit
+            root = (root >> 1) + bit
+        else:
+            root >>= 1
+        bit >>= 2
+    return root

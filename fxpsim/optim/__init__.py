@@ -1,7 +1,24 @@
 """Optimizers and learning-rate schedules."""
 
+from fxpsim.optim.accumulation import GradientSum
+from fxpsim.optim.adam import Adam, AdamW
+from fxpsim.optim.base import Optimizer, global_scale
+from fxpsim.optim.plateau import Plateau
 from fxpsim.optim.registry import optimizers
 from fxpsim.optim.schedules import Schedule, schedules
-from fxpsim.optim.sgd import Sgd
+from fxpsim.optim.sgd import IntegerSgd, NormalizedSgd, Sgd
 
-__all__ = ["Schedule", "Sgd", "optimizers", "schedules"]
+__all__ = [
+    "Adam",
+    "AdamW",
+    "GradientSum",
+    "IntegerSgd",
+    "NormalizedSgd",
+    "Optimizer",
+    "Plateau",
+    "Schedule",
+    "Sgd",
+    "global_scale",
+    "optimizers",
+    "schedules",
+]

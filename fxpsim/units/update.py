@@ -10,6 +10,7 @@ import numpy as np
 
 from fxpsim.accelerator import Accelerator
 from fxpsim.numerics import FixedFormat, Rounding
+from fxpsim.units import moments
 from fxpsim.units.fixed import MAX_SHIFT, constant
 from fxpsim.units.graph import Node, apply, evaluate, leaf, parameter
 from fxpsim.units.noise import noise_node
@@ -60,6 +61,22 @@ class Master:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GradientRule:
+    """What becomes of a gradient before the optimizer sees it: ``clamp(scale g, -limit, limit)``.
+
+    Parameters
+    ----------
+    scale : Fraction
+        Factor: of clipping by norm, of normalization, of the mean over accumulated batches.
+    limit : Fraction, optional
+        Largest magnitude of an element.
+    """
+
+    scale: Fraction = Fraction(1)
+    limit: Fraction | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class SgdStep:
     """The numbers of one step of stochastic gradient descent, exact.
 
@@ -71,6 +88,24 @@ class SgdStep:
     momentum: Fraction = Fraction(0)
     weight_decay: Fraction = Fraction(0)
     nesterov: bool = False
+    gradient: GradientRule = GradientRule()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamStep:
+    """The numbers of one step of Adam, exact; see :class:`fxpsim.optim.adam.Adam`.
+
+    ``m <- m + first_rate (g - m)``, ``v <- v + second_rate (g^2 - v)``, then
+    ``w <- w - learning_rate m / (sqrt(v) + epsilon) - decay w``, g the gradient plus ``weight_decay w``.
+    """
+
+    learning_rate: Fraction
+    first_rate: Fraction
+    second_rate: Fraction
+    epsilon: Fraction
+    weight_decay: Fraction = Fraction(0)
+    decay: Fraction = Fraction(0)
+    gradient: GradientRule = GradientRule()
 
 
 class UpdateUnit(Protocol):
@@ -82,6 +117,14 @@ class UpdateUnit(Protocol):
 
     def sgd(self, master: Master, grad: Value, step: SgdStep, key: tuple[int, int]) -> dict[str, CastCounts]:
         """Make one step; returns the counts of the streams ``master`` and ``momentum``."""
+        ...
+
+    def adam(self, master: Master, grad: Value, step: AdamStep, key: tuple[int, int]) -> dict[str, CastCounts]:
+        """Make one step of Adam; returns the counts of the streams ``master`` and ``momentum``."""
+        ...
+
+    def square_norm(self, grad: Value) -> Fraction:
+        """Return the sum of the squares of a gradient's elements."""
         ...
 
     def create_average(self, values: np.ndarray) -> Master:
@@ -110,6 +153,12 @@ class FloatUpdate:
         """Round the initial values to binary32."""
         return Master(values.astype(np.float32), None)
 
+    adam = moments.adam_float
+
+    def square_norm(self, grad: Value) -> Fraction:
+        """Return the sum of the squares of a gradient's elements, in a pinned order of binary32 operations."""
+        return moments.square_norm_float(grad)
+
     def create_average(self, values: np.ndarray) -> Master:
         """Round the initial values to binary32."""
         return self.create(values)
@@ -124,7 +173,7 @@ class FloatUpdate:
 
     def sgd(self, master: Master, grad: Value, step: SgdStep, key: tuple[int, int]) -> dict[str, CastCounts]:
         """Make one step of stochastic gradient descent."""
-        weights, g = leaf(master.weights), grad.node
+        weights, g = leaf(master.weights), moments.ruled_float(grad, step.gradient)
         if step.weight_decay:
             g = _float("add", g, _float("multiply", weights, _constant(step.weight_decay)))
         stores: list[tuple[Node, str]] = []
@@ -217,25 +266,24 @@ class FixedUpdate:
         """Make one step of stochastic gradient descent; every rounding draws its own random words."""
         moment, weight = self.momentum_format, self.master_format
         weights = leaf(master.weights)
-        assert grad.frac_bits is not None
-        total = _move(grad.node, grad.frac_bits, moment.frac_bits, self.rounding, _subkey(key, 0))
+        total = self.ruled(grad, step.gradient, _subkey(key, 0))
         if step.weight_decay:
-            decay = self._product(weights, weight, step.weight_decay, moment.frac_bits, _subkey(key, 1))
+            decay = self.product(weights, weight, step.weight_decay, moment.frac_bits, _subkey(key, 1))
             total = _wide("add", total, decay)
         gradient = total
         if step.momentum:
             velocity = master.moments.get("momentum")
             if velocity is None:
                 velocity = np.zeros(master.weights.shape, np.int32)
-            kept = self._product(leaf(velocity), moment, step.momentum, moment.frac_bits, _subkey(key, 2))
+            kept = self.product(leaf(velocity), moment, step.momentum, moment.frac_bits, _subkey(key, 2))
             total = _wide("add", kept, total)
-        velocity_node, velocity_counts = _store(total, moment)
+        velocity_node, velocity_counts = store_word(total, moment)
         direction = velocity_node
         if step.momentum and step.nesterov:
-            ahead = self._product(velocity_node, moment, step.momentum, moment.frac_bits, _subkey(key, 3))
-            direction, _ = _store(_wide("add", gradient, ahead), moment)
-        delta = self._product(direction, moment, step.learning_rate, weight.frac_bits, _subkey(key, 4))
-        moved, master_counts = _store(_wide("subtract", weights, delta), weight)
+            ahead = self.product(velocity_node, moment, step.momentum, moment.frac_bits, _subkey(key, 3))
+            direction, _ = store_word(_wide("add", gradient, ahead), moment)
+        delta = self.product(direction, moment, step.learning_rate, weight.frac_bits, _subkey(key, 4))
+        moved, master_counts = store_word(_wide("subtract", weights, delta), weight)
         stores = [(moved, "i32")] + ([(velocity_node, "i32")] if step.momentum else [])
         results = evaluate(stores, master_counts + velocity_counts)
         assert moved.array is not None
@@ -248,7 +296,32 @@ class FixedUpdate:
             counts["momentum"] = CastCounts(size, results[2], results[3], 0)
         return counts
 
-    def _product(self, a: Node, fmt: FixedFormat, factor: Fraction, frac_bits: int, key: tuple[int, int]) -> Node:
+    adam = moments.adam_fixed
+
+    def store(self, node: Node, fmt: FixedFormat) -> tuple[Node, list[tuple[str, Node]]]:
+        """Saturate into a word; returns the code and the reductions that count non-zeros and saturations."""
+        return store_word(node, fmt)
+
+    def square_norm(self, grad: Value) -> Fraction:
+        """Return the sum of the squares of a gradient's elements, exactly."""
+        return moments.square_norm_fixed(grad)
+
+    def ruled(self, grad: Value, rule: GradientRule, key: tuple[int, int]) -> Node:
+        """Return the gradient behind its rule, at the fraction length of the momentum."""
+        frac_bits = self.momentum_format.frac_bits
+        assert grad.frac_bits is not None
+        if rule.scale == 1:
+            node = _move(grad.node, grad.frac_bits, frac_bits, self.rounding, key)
+        else:
+            mantissa, shift = constant(rule.scale, COEFFICIENT_BITS - 1)
+            product = _wide("multiply", grad.node, parameter(mantissa, "i64"))
+            node = _move(product, grad.frac_bits + shift, frac_bits, self.rounding, key)
+        if rule.limit is None:
+            return node
+        limit = round(rule.limit * Fraction(2) ** frac_bits)
+        return apply("clamp", node, parameter(-limit, "i64"), parameter(limit, "i64"), dtype="i64")
+
+    def product(self, a: Node, fmt: FixedFormat, factor: Fraction, frac_bits: int, key: tuple[int, int]) -> Node:
         """Return ``a * factor`` with ``frac_bits`` fractional bits."""
         mantissa, shift = constant(factor, COEFFICIENT_BITS - 1)
         product = _wide("multiply", a, parameter(mantissa, "i64"))
@@ -294,7 +367,7 @@ def _move(a: Node, frac_bits: int, wanted: int, rounding: Rounding, key: tuple[i
     return _wide("shift_left", fits, parameter(places, "i64"))
 
 
-def _store(node: Node, fmt: FixedFormat) -> tuple[Node, list[tuple[str, Node]]]:
+def store_word(node: Node, fmt: FixedFormat) -> tuple[Node, list[tuple[str, Node]]]:
     """Saturate into a word; returns the code and the reductions that count non-zeros and saturations."""
     low, high = parameter(fmt.min_code, "i64"), parameter(fmt.max_code, "i64")
     code = apply("clamp", node, low, high, dtype="i64")

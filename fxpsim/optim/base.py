@@ -1,0 +1,100 @@
+"""What all optimizers share: clipping, and the call for one tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import isqrt
+
+from fxpsim.errors import UserError
+from fxpsim.units import CastCounts, GradientRule, Master, UpdateUnit, Value
+
+ROOT_BITS = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer:
+    """Base of all optimizers.
+
+    Parameters
+    ----------
+    clip_norm : float
+        Largest Euclidean norm of the gradient of a tensor; 0 leaves it (Pascanu et al. 2013, algorithm 1, tensor by
+        tensor; :func:`global_scale` is the form for all of them together).
+    clip_value : float
+        Largest magnitude of an element of a gradient; 0 leaves it.
+    """
+
+    clip_norm: float = 0.0
+    clip_value: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("clip_norm", "clip_value"):
+            if getattr(self, name) < 0:
+                raise UserError(
+                    f"{name} is {getattr(self, name)}",
+                    where=f"optimizer {type(self).__name__}",
+                    expected="a positive number, or 0 for no clipping",
+                )
+
+    def step(
+        self,
+        unit: UpdateUnit,
+        master: Master,
+        grad: Value,
+        factor: Fraction,
+        key: tuple[int, int],
+        *,
+        decay: bool,
+        scale: Fraction = Fraction(1),
+    ) -> dict[str, CastCounts]:
+        """Update one tensor.
+
+        Parameters
+        ----------
+        unit : UpdateUnit
+            Who computes.
+        master : Master
+            The tensor; changed.
+        grad : Value
+            Its gradient.
+        factor : Fraction
+            Factor of the learning rate from the schedule.
+        key : (int, int)
+            Random key of the step.
+        decay : bool
+            Whether weight decay applies to this tensor (weights: yes; biases: no).
+        scale : Fraction
+            Factor of the gradient, before clipping: of a mean over accumulated batches, or of :func:`global_scale`.
+
+        Returns
+        -------
+        dict of str to CastCounts
+            What was stored, of the streams ``master`` and ``momentum``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no step")
+
+    def rule(self, unit: UpdateUnit, grad: Value, scale: Fraction) -> GradientRule:
+        """Return what becomes of a gradient before anything else."""
+        if self.clip_norm:
+            scale *= global_scale(unit, [grad], Fraction(str(self.clip_norm)) / abs(scale))
+        return GradientRule(scale=scale, limit=Fraction(str(self.clip_value)) if self.clip_value else None)
+
+
+def global_scale(unit: UpdateUnit, gradients: Sequence[Value], limit: Fraction) -> Fraction:
+    """Return the factor that brings the Euclidean norm of gradients, taken together, within ``limit``; 1 if it is."""
+    norm = root(sum((unit.square_norm(g) for g in gradients), Fraction(0)))
+    return limit / norm if norm > limit else Fraction(1)
+
+
+def root(x: Fraction) -> Fraction:
+    """Return the square root to about 40 bits, by integers.
+
+    >>> root(Fraction(9, 4)), root(Fraction(0))
+    (Fraction(3, 2), Fraction(0, 1))
+    """
+    if x == 0:
+        return Fraction(0)
+    shift = max(0, 2 * ROOT_BITS - x.numerator.bit_length() + x.denominator.bit_length()) // 2
+    return Fraction(isqrt((x.numerator << 2 * shift) // x.denominator), 1 << shift)
