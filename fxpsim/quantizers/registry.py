@@ -10,9 +10,13 @@ from fxpsim.errors import UserError
 from fxpsim.registry import Registry, unknown
 
 quantizers: Registry[type] = Registry("quantizer")
+"""Format quantizers: they choose a format, the vector unit casts."""
+
+tensor_quantizers: Registry[type] = Registry("tensor quantizer")
+"""Tensor quantizers: they return codes and how to read them (:mod:`fxpsim.quantizers.base`)."""
 
 
-def build(table: Mapping[str, Any], *, where: str) -> Any:
+def build(table: Mapping[str, Any], *, where: str, among: Registry[type] = quantizers) -> Any:
     """Return the quantizer that a table describes; None for ``quantizer = "none"``.
 
     Parameters
@@ -21,6 +25,8 @@ def build(table: Mapping[str, Any], *, where: str) -> Any:
         ``quantizer`` names the kind, the other keys are its parameters.
     where : str
         Name of the table, for errors.
+    among : Registry
+        The kind of quantizer that is wanted: ``quantizers`` (formats) or ``tensor_quantizers``.
 
     Examples
     --------
@@ -31,15 +37,15 @@ def build(table: Mapping[str, Any], *, where: str) -> Any:
         raise UserError(
             "no quantizer is named",
             where=where,
-            expected="quantizer = one of: none, " + ", ".join(quantizers),
+            expected="quantizer = one of: none, " + ", ".join(among),
             remedy="add the key 'quantizer'",
         )
     name = table["quantizer"]
     if name == "none":
         return None
-    if name not in list(quantizers):
-        raise unknown("quantizer", str(name), ["none", *quantizers], where=where)
-    kind = quantizers[name]
+    if name not in list(among):
+        raise unknown("quantizer", str(name), ["none", *among], where=where)
+    kind = among[name]
     known = [field.name for field in fields(kind)]
     for key in table:
         if key != "quantizer" and key not in known:

@@ -1,0 +1,137 @@
+r"""DYNASTY's blocks (released research code): block floating point of 4 x 4 tiles with 0, 2, 4, 6 or 8 bits each.
+
+For a block with b bits, e the binary exponent of its largest magnitude:
+
+.. math:: \mathrm{step} = 2^{e+1} / 2^{b-1}, \qquad
+    c = \mathrm{clip}(\mathrm{round}(x / \mathrm{step}), -(2^{b-1} - 1), 2^{b-1} - 1)
+
+Blocks lie over the first two axes (output and input channels of weights, sample and channel of activations), one for
+each position of the others; the last ones may be shorter. A block of 0 bits is zero and skipped, and so is one with
+:math:`e \le -31`, as the code's counter of skipped blocks has it. Weights and activations round to nearest, half to
+even, errors stochastically; elements above the largest code clip by less than one step, so the stochastic codes are
+not exactly unbiased.
+
+Source: Liu et al., "DYNASTY", ASP-DAC 2023 (arXiv 2210.17047), as defined by a co-author's released research code
+(wch18/OBAQ_2.0); the paper's own equations were not at hand. Sensitivities and the bit-width map are a policy's part,
+not the quantizer's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxpsim.array import QTensor, Scale
+from fxpsim.errors import UserError
+from fxpsim.numerics import FixedFormat, RandomBits, Rounding
+from fxpsim.quantizers.base import Array, Bits, Encoded, Evidence, Linear, TensorQuantizer
+from fxpsim.quantizers.block_floating_point import block_codes, block_exponents
+from fxpsim.quantizers.inputs import rounding_of, source_of_words, values_of
+from fxpsim.quantizers.registry import tensor_quantizers
+
+TILE = 4
+WIDTHS = (0, 2, 4, 6, 8)
+LEAST_LIVE_EXPONENT = -30
+
+
+@tensor_quantizers.register("dynasty_blocks")
+@dataclass(frozen=True, kw_only=True)
+class DynastyBlocks(TensorQuantizer):
+    """4 x 4 block floating point with bits per block.
+
+    Parameters
+    ----------
+    rounding : Rounding
+        ``half_even`` for weights and activations, ``stochastic`` for errors.
+
+    Examples
+    --------
+    >>> x = np.eye(8, dtype=np.float32) + np.float32(0.25)
+    >>> encoded = DynastyBlocks().encode(x, bits=np.array([[8, 0], [2, 4]]))
+    >>> encoded.codes[0].tolist(), encoded.value[4:, 4].tolist()
+    ([80, 16, 16, 16, 0, 0, 0, 0], [1.25, 0.25, 0.25, 0.25])
+    """
+
+    rounding: Rounding = Rounding.HALF_EVEN
+
+    evidence = Evidence.RELEASED
+    source = "DYNASTY (arXiv 2210.17047), released research code of a co-author"
+    takes_codes = True
+    widths = (0, 8)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rounding", rounding_of(self.rounding, "DynastyBlocks"))
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether random words are drawn."""
+        return self.rounding is Rounding.STOCHASTIC
+
+    @property
+    def unbiased(self) -> bool:
+        """Never exactly: the largest elements of a block may clip."""
+        return False
+
+    def reference(self, x: Array | QTensor, *, bits: Bits) -> NDArray[np.float64]:
+        """Return x with the skipped blocks zero."""
+        values = super().reference(x, bits=bits)
+        flat = _matrix(values)
+        live = _bits_map(bits, flat) * (block_exponents(flat, (TILE, TILE)) >= LEAST_LIVE_EXPONENT) > 0
+        kept = np.repeat(np.repeat(live, TILE, axis=0), TILE, axis=1)[: flat.shape[0], : flat.shape[1]]
+        return (flat * kept).reshape(values.shape)
+
+    def encode(self, x: Array | QTensor, *, bits: Bits, random: RandomBits | None = None) -> Encoded:
+        """Return the codes; see :meth:`TensorQuantizer.encode`.
+
+        ``bits`` is one of 0, 2, 4, 6, 8, or an array of them with one entry per block:
+        (ceil(R / 4), ceil(C / 4)) followed by the tensor's other axes. The scale's ``word_bits`` says the bits used.
+        """
+        values = values_of(x, self)
+        source = source_of_words(random, self.rounding, "DynastyBlocks")
+        flat = _matrix(values)
+        exponents = block_exponents(flat, (TILE, TILE))
+        used = np.where(exponents >= LEAST_LIVE_EXPONENT, _bits_map(bits, flat), 0)
+        codes, step = block_codes(flat, (TILE, TILE), exponents, used, self.rounding, source)
+        if values.ndim == 1:  # a row of its own: blocks of 4 elements
+            shape, cut = (used.shape[1],), (TILE,)
+        else:
+            shape, cut = (*used.shape[:2], *values.shape[2:]), (TILE, TILE) + (1,) * (values.ndim - 2)
+        scale = Scale(step=step.reshape(shape), word_bits=used.reshape(shape), block=cut)
+        word = FixedFormat(word_bits=max(int(used.max()), 2), frac_bits=0, signed=True)
+        return Encoded(codes=codes.reshape(values.shape), format=word, reading=Linear(scale=scale), error_share=1.0)
+
+
+def mean_bits(encoded: Encoded) -> float:
+    """Return the mean bits per element of the codes, without exponents (8 bits per block) and map.
+
+    >>> mean_bits(DynastyBlocks().encode(np.ones((4, 8), np.float32), bits=np.array([[8, 2]])))
+    5.0
+    """
+    scale = encoded.linear("mean_bits").scale
+    if scale.word_bits is None:
+        return float(encoded.format.word_bits)
+    per_element = Scale(step=np.ones_like(scale.step), zero_point=scale.word_bits, block=scale.block)
+    return int(per_element.full(encoded.shape)[1].sum()) / encoded.codes.size
+
+
+def _matrix(values: NDArray[Any]) -> NDArray[Any]:
+    return values.reshape(1, -1, 1) if values.ndim == 1 else values.reshape(values.shape[0], values.shape[1], -1)
+
+
+def _bits_map(bits: Bits, flat: NDArray[Any]) -> NDArray[np.int64]:
+    blocks = (-(-flat.shape[0] // TILE), -(-flat.shape[1] // TILE), flat.shape[2])
+    given = np.asarray(bits)
+    where = "DynastyBlocks"
+    if given.dtype.kind not in "iu" or not np.isin(given, WIDTHS).all():
+        raise UserError(f"bits are {bits!r}", where=where, expected="0, 2, 4, 6 or 8 for every block")
+    if given.ndim and given.size != np.prod(blocks):
+        raise UserError(
+            f"bits of shape {given.shape} for {blocks[0]} x {blocks[1]} x {blocks[2]} blocks",
+            where=where,
+            expected="one entry per block of 4 x 4 over the first two axes, at each position of the others",
+        )
+    wide = given.astype(np.int64)
+    return wide.reshape(blocks) if given.ndim else np.full(blocks, wide)
