@@ -57,6 +57,8 @@ class Engine:
     def quantize(self, value: Any, stream: str) -> Any:
         """Turn a vector value into a MAC operand, by the quantizer of the stream."""
         precision = self.precision
+        if precision is not None and self.recording and precision.wants(self.layer, stream):
+            precision.observe(self.layer, stream, self.vector.array(value), value.frac_bits)
         quantizer = precision.quantizer(self.layer, stream) if precision is not None else None
         if precision is None or quantizer is None:
             operand, counts = self.vector.operand(value)

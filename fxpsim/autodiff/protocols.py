@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
+
 from fxpsim.numerics import FixedFormat, Rounding
 from fxpsim.units import CastCounts
 
@@ -28,6 +30,14 @@ class Precision(Protocol):
 
     def quantizer(self, layer: str, stream: str) -> StreamQuantizer | None:
         """Return the quantizer of a stream; None leaves it as the vector unit has it."""
+        ...
+
+    def wants(self, layer: str, stream: str) -> bool:
+        """Return whether :meth:`observe` wants the next tensor of a stream."""
+        ...
+
+    def observe(self, layer: str, stream: str, array: np.ndarray, frac_bits: int | None) -> None:
+        """Look at a tensor (codes with ``frac_bits``, or binary32) before it is quantized; may move its quantizer."""
         ...
 
     def record(self, layer: str, stream: str, fmt: FixedFormat | None, counts: CastCounts) -> None:

@@ -1,6 +1,27 @@
 """Policies: the bits of each layer and stream over time. One file each, found by name."""
 
-from fxpsim.policies.base import Policy, State, policies
+from fxpsim.policies.adept import Adept
+from fxpsim.policies.apt import Apt
+from fxpsim.policies.base import Decision, Moment, Policy, State, Statistics, policies
+from fxpsim.policies.marvin import Marvin
+from fxpsim.policies.muppet import Muppet
+from fxpsim.policies.sample import Sample
+from fxpsim.policies.state import from_json, to_json
 from fxpsim.policies.static import Static
 
-__all__ = ["Policy", "State", "Static", "policies"]
+__all__ = [
+    "Adept",
+    "Apt",
+    "Decision",
+    "Marvin",
+    "Moment",
+    "Muppet",
+    "Policy",
+    "Sample",
+    "State",
+    "Static",
+    "Statistics",
+    "from_json",
+    "policies",
+    "to_json",
+]

@@ -45,6 +45,7 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.metrics_path = path / "metrics.jsonl"
+        self.decisions_path = path / "decisions.jsonl"
         self.summary_path = path / "summary.json"
 
     @classmethod
@@ -95,14 +96,25 @@ class RunDirectory:
         with self.metrics_path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
-    def metrics_size(self) -> int:
-        """Return the length of the metrics file in bytes."""
-        return self.metrics_path.stat().st_size if self.metrics_path.exists() else 0
+    def append_decisions(self, lines: list[dict[str, Any]]) -> None:
+        """Add lines to the policy's decisions."""
+        with self.decisions_path.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(line) + "\n" for line in lines)
 
-    def truncate_metrics(self, size: int) -> None:
+    def sizes(self) -> dict[str, int]:
+        """Return the lengths of the files that grow line by line, in bytes."""
+        return {path.name: path.stat().st_size if path.exists() else 0 for path in self._growing}
+
+    def truncate(self, sizes: dict[str, int]) -> None:
         """Drop the lines that were written after a checkpoint."""
-        if self.metrics_path.exists():
-            os.truncate(self.metrics_path, min(size, self.metrics_size()))
+        before = self.sizes()
+        for path in self._growing:
+            if path.exists():
+                os.truncate(path, min(sizes.get(path.name, 0), before[path.name]))
+
+    @property
+    def _growing(self) -> tuple[Path, ...]:
+        return self.metrics_path, self.decisions_path
 
     def write_tables(
         self, history: list[dict[str, Any]], gemms: list[dict[str, Any]], vectors: list[dict[str, Any]]

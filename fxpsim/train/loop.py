@@ -109,6 +109,9 @@ class Trainer:
         self._sums[1] += result.samples
         self._sums[2] += result.correct
         self.wall_s = time.monotonic() - started
+        decisions = self.session.precision.take_decisions()
+        if decisions and self.directory is not None:
+            self.directory.append_decisions(decisions)
         status = self._status()
         progress.step(status)
         every = max(1, self.per_epoch // METRIC_LINES_PER_EPOCH)
@@ -164,12 +167,12 @@ class Trainer:
             "sums": self._sums,
             "train_loss": self.train_loss,
             "evaluation": self.evaluation,
-            "policy": precision.state,
+            "policy": precision.saved(),
             "history": precision.history.state(),
             "gemms": counter.gemms if counter else [],
             "vectors": counter.vectors if counter else [],
             "overflowed": self.session.engine.mac.overflowed,
-            "metrics_bytes": self.directory.metrics_size(),
+            "sizes": self.directory.sizes(),
             "stop_after": self.last,
             "digest": self.session.digest(),
         }
@@ -185,7 +188,7 @@ class Trainer:
         self.done, self.wall_s, self._sums = state["step"], state["wall_s"], state["sums"]
         self.train_loss, self.evaluation = state["train_loss"], state["evaluation"]
         self.last = state["stop_after"]
-        self.directory.truncate_metrics(state["metrics_bytes"])
+        self.directory.truncate(state["sizes"])
 
     def finish(self) -> dict[str, Any]:
         """Write tables and summary; return the summary."""
@@ -206,7 +209,8 @@ class Trainer:
         if self.directory is not None:
             counter = session.counter
             assert counter is not None
-            self.directory.write_tables(session.precision.history.rows(), counter.gemms, counter.vectors)
+            vectors = counter.vectors + session.precision.work_rows(self.done)
+            self.directory.write_tables(session.precision.history.rows(), counter.gemms, vectors)
             write_json(self.directory.summary_path, summary)
             self.save()
         return summary

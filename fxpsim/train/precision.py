@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
+from fractions import Fraction
 from typing import Any
+
+import numpy as np
 
 from fxpsim import quantizers
 from fxpsim.errors import UserError
 from fxpsim.numerics import FixedFormat, RandomBits
-from fxpsim.policies import policies
+from fxpsim.policies import Moment, Sample, Statistics, from_json, policies, to_json
 from fxpsim.records import STREAMS, HistoryRecorder
 from fxpsim.registry import unknown
 from fxpsim.train.recipe import Method
@@ -29,20 +32,22 @@ class RunPrecision:
         Layers with weights, in the order of the network.
     random : RandomBits
         Source of the random keys.
+    steps_per_epoch : int
+        For policies that count in epochs.
     """
 
-    def __init__(self, method: Method, layers: Sequence[str], random: RandomBits) -> None:
-        self.layers, self.random = tuple(layers), random
+    def __init__(self, method: Method, layers: Sequence[str], random: RandomBits, *, steps_per_epoch: int = 1) -> None:
+        self.layers, self.random, self.steps_per_epoch = tuple(layers), random, steps_per_epoch
         self.step = 0
         self.history = HistoryRecorder()
+        self.decisions: list[dict[str, Any]] = []
         self._base = {
             (layer, stream): self._build(method, layer, stream) for layer in layers for stream in self._streams(method)
         }
-        table = dict(method.policy)
-        name = table.pop("name", "static")
-        self.policy = policies[name](**table)
+        self.policy = _policy(method)
         word_bits = {stream: q.word_bits for (_, stream), q in self._base.items() if q is not None}
         self.state = self.policy.init(self.layers, word_bits)
+        self._nonzero: dict[str, tuple[int, int]] = {}
         self._current = dict(self._base)
         self._apply()
 
@@ -67,37 +72,137 @@ class RunPrecision:
         table = method.layers.get(layer, {}).get(stream, method.streams[stream])
         return quantizers.build(table, where=f"method {method.name}, streams.{stream}")
 
+    # --- the policy
+
     def _apply(self) -> None:
-        """Give every quantizer the word length that the policy's state says."""
-        for (layer, stream), base in self._base.items():
-            if base is not None:
-                bits = self.policy.word_bits(self.state, layer, stream)
-                if self._current[layer, stream].word_bits != bits:
-                    self._current[layer, stream] = replace(base, word_bits=bits)
+        """Give every quantizer the bits that the policy's state says."""
+        for layer, stream in self._base:
+            self._apply_one(layer, stream)
+
+    def _apply_one(self, layer: str, stream: str) -> None:
+        base = self._base[layer, stream]
+        if base is None:
+            return
+        decision = self.policy.decide(self.state, layer, stream)
+        if decision is None:
+            self._current[layer, stream] = None
+            return
+        changes = {"word_bits": decision.word_bits}
+        if decision.frac_bits is not None:
+            changes["frac_bits"] = decision.frac_bits
+        current = self._current[layer, stream]
+        if current is None or any(getattr(current, key, None) != value for key, value in changes.items()):
+            known = [field.name for field in fields(base)]
+            if "frac_bits" in changes and "frac_bits" not in known:
+                raise UserError(
+                    "the policy moves the fraction length, but the quantizer has none",
+                    where=f"stream {stream}",
+                    expected="quantizer = 'fixed_point'",
+                    remedy="choose that quantizer, or another policy",
+                )
+            self._current[layer, stream] = replace(base, **changes)
+
+    def _tell(self, moment: Moment, *, layer: str = "", stream: str = "", **seen: Any) -> None:
+        """Let the policy see something, and take its decisions over."""
+        statistics = Statistics(
+            moment=moment,
+            step=self.step,
+            steps_per_epoch=self.steps_per_epoch,
+            layer=layer,
+            stream=stream,
+            random=self.random.derive("policy", str(moment), layer, stream, self.step),
+            **seen,
+        )
+        state = self.policy.update(self.state, statistics)
+        if state is self.state:
+            return
+        log = state.get("log", [])
+        self.state = {**state, "log": []} if log else state
+        if moment is Moment.TENSOR:
+            self._apply_one(layer, stream)
+        elif log:
+            self._apply()
+        for where, of, quantity, value in log:
+            q = self._current.get((where, of))
+            bits = {"word_bits": q and q.word_bits, "frac_bits": q and getattr(q, "frac_bits", None)}
+            line = {"step": self.step, "layer": where, "stream": of, "quantity": quantity, "value": value}
+            self.decisions.append(line | bits)
+
+    def _stream(self, layer: str, stream: str) -> str:
+        """Return the entry that quantizes a stream: that of its pass, or that of all passes."""
+        return stream if (layer, stream) in self._base else stream.partition("@")[0]
 
     def begin_step(self, step: int) -> None:
         """Let the policy decide the bits of ``step``."""
         self.step = step
-        state = self.policy.update(self.state, step)
-        if state is not self.state:
-            self.state = state
-            self._apply()
+        if self.policy.wants(self.state, Moment.BEGIN, "", "", step):
+            self._tell(Moment.BEGIN)
+
+    def wants(self, layer: str, stream: str) -> bool:
+        """Return whether the policy wants a tensor before it is quantized."""
+        stream = self._stream(layer, stream)
+        if self._current.get((layer, stream)) is None:
+            return False
+        return self.policy.wants(self.state, Moment.TENSOR, layer, stream, self.step)
+
+    def observe(self, layer: str, stream: str, array: np.ndarray, frac_bits: int | None) -> None:
+        """Show the policy a tensor before it is quantized."""
+        self._tell(Moment.TENSOR, layer=layer, stream=self._stream(layer, stream), tensor=Sample(array, frac_bits))
+
+    @property
+    def wants_loss(self) -> bool:
+        """Whether the policy wants the step's loss."""
+        return self.policy.wants(self.state, Moment.LOSS, "", "", self.step)
+
+    def observe_loss(self, loss: Fraction) -> None:
+        """Show the policy the mean loss of the step."""
+        self._tell(Moment.LOSS, loss=loss, nonzero=self._nonzero)
+
+    def wants_gradient(self, layer: str) -> bool:
+        """Return whether the policy wants the gradient of a layer's weights."""
+        return self.policy.wants(self.state, Moment.GRADIENT, layer, "gradient", self.step)
+
+    def observe_gradient(self, layer: str, gradient: Sample, master: Sample, *, unit_norm: bool) -> None:
+        """Show the policy a weight gradient and the weights that it will move."""
+        seen = {"tensor": gradient, "master": master, "unit_norm": unit_norm}
+        self._tell(Moment.GRADIENT, layer=layer, stream="gradient", **seen)
+
+    def take_decisions(self) -> list[dict[str, Any]]:
+        """Return what the policy decided since the last call, and from which quantities."""
+        taken, self.decisions = self.decisions, []
+        return taken
+
+    def work_rows(self, steps: int) -> list[dict[str, Any]]:
+        """Return the policy's own operations as rows of the vector workload, an average over ``steps`` steps."""
+        rows = []
+        for layer, operations in self.state.get("work", {}).items():
+            mean = -(-operations // max(steps, 1))
+            row = {"layer": layer or "network", "pass": "update", "op": "policy", "read_elements": 0}
+            rows.append(row | {"write_elements": 0, "operations": mean})
+        return rows
+
+    # --- state
+
+    def saved(self) -> dict[str, Any]:
+        """Return the policy's state as values that JSON can hold."""
+        return to_json(self.state)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up the policy's state of a checkpoint."""
-        self.state = state
+        self.state = from_json(state)
         self._apply()
+
+    # --- what the tape asks
 
     def quantizer(self, layer: str, stream: str) -> Any:
         """Return the quantizer of a stream; None leaves it as the vector unit has it."""
-        found = self._current.get((layer, stream))
-        if found is None and "@" in stream:
-            return self._current.get((layer, stream.partition("@")[0]))
-        return found
+        return self._current.get((layer, self._stream(layer, stream)))
 
     def record(self, layer: str, stream: str, fmt: FixedFormat | None, counts: CastCounts) -> None:
         """Enter a tensor into the history."""
         word_bits, frac_bits = (32, None) if fmt is None else (fmt.word_bits, fmt.frac_bits)
+        if stream == "weight":
+            self._nonzero[layer] = counts.nonzero, counts.elements
         self.history.record(
             self.step,
             layer,
@@ -119,6 +224,24 @@ class RunPrecision:
         bits = [32 if q is None else q.word_bits for (_, stream), q in self._current.items() if stream in MAC_STREAMS]
         return sum(bits) / len(bits)
 
+    @property
+    def may_become_float(self) -> bool:
+        """Whether the policy leaves fixed point at some time."""
+        return bool(getattr(self.policy, "ends_in_float32", False))
+
     def float_streams(self) -> list[str]:
-        """Return the operand streams that stay in float32."""
-        return [s for s in MAC_STREAMS if any(q is None for (_, stream), q in self._current.items() if stream == s)]
+        """Return the operand streams that are, or once were, in float32."""
+        now = {stream for (_, stream), q in self._current.items() if q is None}
+        now |= {row["stream"] for row in self.history.rows() if row["frac_bits"] is None}
+        return [stream for stream in MAC_STREAMS if stream in now]
+
+
+def _policy(method: Method) -> Any:
+    """Return the policy of a method."""
+    table = dict(method.policy)
+    kind = policies[table.pop("name", "static")]
+    known = [field.name for field in fields(kind)]
+    for key in table:
+        if key not in known:
+            raise unknown("key", key, ["name", *known], where=f"method {method.name}, policy")
+    return kind(**table)

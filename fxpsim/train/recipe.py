@@ -43,6 +43,15 @@ class CostTable(Table):
     baseline: Literal["float32", "int8"] = "float32"
 
 
+class TrainingTable(Table):
+    """What a method changes in training besides the quantizers; the defaults change nothing."""
+
+    l1_decay: NotNegative = Field(default=0.0, description="adds l1_decay * sum |w| over all weights to the loss")
+    normalize_gradient: bool = Field(default=False, description="divide every gradient by its Euclidean norm")
+    initializer: Literal["network", "tnvs"] = Field(default="network", description="initial weights")
+    initializer_scale: NotNegative = Field(default=0.5, description="s of tnvs")
+
+
 class Method(SourcedTable):
     """A method: the quantizers of the streams, and the policy that moves their bits."""
 
@@ -54,6 +63,7 @@ class Method(SourcedTable):
     streams: dict[str, Options]
     layers: dict[str, dict[str, Options]] = Field(default_factory=dict)
     policy: Options = Field(default_factory=lambda: {"name": "static"})
+    training: TrainingTable = TrainingTable()
 
 
 class Recipe(Table):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,11 @@ from fxpsim.errors import UserError
 from fxpsim.nn import Buffer, Module, Parameter
 from fxpsim.numerics import FixedFormat, RandomBits
 from fxpsim.optim import Schedule, optimizers, schedules
+from fxpsim.policies import Sample
 from fxpsim.registry import Registry, unknown
 from fxpsim.train.counter import WorkloadCounter
+from fxpsim.train.gradients import l1_norm, normalized, with_l1
+from fxpsim.train.initialization import tnvs
 from fxpsim.train.network import build_network
 from fxpsim.train.precision import RunPrecision
 from fxpsim.train.recipe import Method, Recipe, ResolvedRecipe
@@ -79,16 +83,25 @@ class Session:
         self.network = build_network(resolved.network_file, dataset, recipe.network_options)
         self.parameters = list(self.network.parameters())
         self.buffers = list(self.network.buffers())
-        self.precision = RunPrecision(method, _weight_layers(self.network), self.random)
+        self.training = method.training
+        self.precision = RunPrecision(
+            method, _weight_layers(self.network), self.random, steps_per_epoch=max(1, steps // recipe.epochs)
+        )
         self.engine, self.update = _units(resolved, method, self.precision)
         self.optimizer = _from_table(optimizers, recipe.optimizer, "optimizer")
         self.schedule: Schedule = _from_table(schedules, recipe.schedule, "schedule")
         self.counter: WorkloadCounter | None = None
         for parameter in self.parameters:
-            values = parameter.initializer(parameter.shape, self.random.derive("initialize", parameter.path))
+            values = self._initial(parameter)
             parameter.master = self.update.create(values)
         for buffer in self.buffers:
             buffer.master = self.update.create_average(np.full(buffer.shape, buffer.initial))
+
+    def _initial(self, parameter: Parameter) -> np.ndarray:
+        random = self.random.derive("initialize", parameter.path)
+        if self.training.initializer == "tnvs" and parameter.role == "weight":
+            return tnvs(parameter.shape, random, self.training.initializer_scale)
+        return parameter.initializer(parameter.shape, random)
 
     # --- one step
 
@@ -110,6 +123,8 @@ class Session:
         logits = self.network(self._input(inputs))
         loss = ops.softmax_cross_entropy(logits, targets)
         gradients = loss.backward()
+        if self.precision.wants_loss:
+            self.precision.observe_loss(Fraction(loss.total) / loss.samples + self._l1_penalty())
         for parameter in self.parameters:
             self._update(parameter, gradients[id(parameter.tensor)], index)
         for buffer in self.buffers:
@@ -144,7 +159,7 @@ class Session:
     def _update(self, parameter: Parameter, gradient: Tensor, index: int) -> None:
         with self.engine.at(layer=parameter.layer, pass_="update"):
             weight = parameter.role == "weight"
-            value = self._gradient(parameter, gradient) if weight else gradient.value
+            value = self._gradient(parameter, gradient.value)
             key = self.random.derive("update", parameter.path, index).key
             factor = self.schedule(index, self.steps)
             master = _master(parameter)
@@ -163,10 +178,34 @@ class Session:
                     4 * size,
                 )
 
-    def _gradient(self, parameter: Parameter, gradient: Tensor) -> Value:
+    def _l1_penalty(self) -> Fraction:
+        decay = Fraction(str(self.training.l1_decay))
+        if not decay:
+            return decay
+        return decay * sum(l1_norm(_master(p)) for p in self.parameters if p.role == "weight")
+
+    def _gradient(self, parameter: Parameter, value: Value) -> Value:
+        """Make of a parameter's gradient what the optimizer gets, and show it to the policy."""
+        vector, weight, layer = self.engine.vector, parameter.role == "weight", parameter.layer
+        if weight and self.training.l1_decay:
+            value = with_l1(vector, value, _master(parameter), Fraction(str(self.training.l1_decay)))
+        if weight:
+            value = self._quantized_gradient(layer, value)
+        if self.training.normalize_gradient:
+            value = normalized(vector, value)
+        if weight and self.precision.wants_gradient(layer):
+            master = _master(parameter)
+            self.precision.observe_gradient(
+                layer,
+                Sample(vector.array(value), value.frac_bits),
+                Sample(master.weights, master.frac_bits),
+                unit_norm=self.training.normalize_gradient,
+            )
+        return value
+
+    def _quantized_gradient(self, layer: str, value: Value) -> Value:
         """Pass a weight gradient through its stream."""
-        engine, layer = self.engine, parameter.layer
-        value = gradient.value
+        engine = self.engine
         if self.precision.quantizer(layer, "gradient") is not None:
             operand = engine.quantize(value, "gradient")
             return engine.vector.load(operand.codes, operand.format.frac_bits)
@@ -220,7 +259,7 @@ class Session:
 
     def digest(self) -> str:
         """Return the SHA-256 (hex) of all trained state: arrays with names and formats, and the policy's state."""
-        digest = hashlib.sha256(json.dumps(self.precision.state, sort_keys=True).encode())
+        digest = hashlib.sha256(json.dumps(self.precision.saved(), sort_keys=True).encode())
         for name, array in sorted(self.arrays().items()):
             digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
@@ -235,8 +274,6 @@ class Session:
 
 def master_factor(factor: Any) -> Any:
     """Return the schedule's factor on a grid of ``2**-40``, so that no rational grows without bound."""
-    from fractions import Fraction
-
     return Fraction(round(factor * 2**40), 2**40)
 
 
@@ -270,6 +307,13 @@ def _units(resolved: ResolvedRecipe, method: Method, precision: RunPrecision) ->
             where=f"method {method.name} on accelerator {accelerator.name}",
             expected="a quantizer for weight, activation and error",
             remedy="choose a method that quantizes them, or an accelerator with a float32 vector unit",
+        )
+    if precision.may_become_float:
+        raise UserError(
+            "the policy ends in float32, but the vector unit is fixed point",
+            where=f"method {method.name} on accelerator {accelerator.name}",
+            expected="a policy that stays in fixed point",
+            remedy="set method.policy.ends_in_float32=false, or choose an accelerator with a float32 vector unit",
         )
     vector = FixedUnit(unit.word_bits, unit.rounding)
     return Engine(MacArray(accelerator), vector, precision), build_update_unit(accelerator)

@@ -1,0 +1,88 @@
+"""The formulas of APT: step, quantization error measurement (QEM) and interval (QPA).
+
+Sums are exact integers; the logarithm is a correctly rounded decimal; the interval rule is a handful of binary64
+operations, which IEEE 754 pins. No decision depends on an order of summation or a math library.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from fractions import Fraction
+
+import numpy as np
+
+from fxpsim.policies.logarithms import log2
+from fxpsim.policies.sample import magnitude, round_shift
+
+ZERO_EXPONENT = -12  # step of a tensor of zeros, as the re-implementation has it
+LOWEST_EXPONENT = -100  # binary32 holds the inverse
+
+
+class ErrorMeasure(StrEnum):
+    """How the error of a quantized tensor is measured; the published thresholds of the two differ."""
+
+    MEAN_MAGNITUDE = "mean_magnitude"
+    ELEMENT_WISE = "element_wise"
+
+
+def step_exponent(codes: np.ndarray, frac_bits: int, word_bits: int) -> int:
+    r"""Return ``s = ceil(log2(max|x| / (2**(n-1) - 1)))``: the finest power-of-two step that clips nothing.
+
+    >>> [step_exponent(np.array([largest]), 0, 8) for largest in (127, 128, 1)]
+    [0, 1, -6]
+    """
+    largest = int(np.abs(codes).max(initial=0))
+    if largest == 0:
+        return ZERO_EXPONENT
+    top = 2 ** (word_bits - 1) - 1
+    exponent = largest.bit_length() - top.bit_length() - 1
+    while top << max(exponent, 0) < largest << max(-exponent, 0):
+        exponent += 1
+    return max(exponent - frac_bits, LOWEST_EXPONENT)
+
+
+def measured_error(codes: np.ndarray, frac_bits: int, exponent: int, measure: ErrorMeasure) -> float:
+    r"""Return Diff, the error of quantizing to multiples of ``2**exponent`` (nearest, ties to even).
+
+    ``mean_magnitude``: :math:`\log_2(|\sum|x| - \sum|\hat x|| / \sum|x| + 1)`: rounding errors cancel, values flushed
+    to zero do not. ``element_wise``: :math:`\log_2(\sum|\hat x - x| / \sum|x| + 1)`.
+
+    Parameters
+    ----------
+    codes : ndarray of int64
+        The tensor, with ``frac_bits`` fractional bits.
+    frac_bits : int
+        See ``codes``.
+    exponent : int
+        The step's.
+    measure : ErrorMeasure
+        Which of the two.
+
+    Examples
+    --------
+    >>> measured_error(np.array([4, 1]), 0, 2, ErrorMeasure.MEAN_MAGNITUDE)  # 1 becomes 0: a fifth is lost
+    0.26303440583379384
+    """
+    total, shift = magnitude(codes), frac_bits + exponent
+    if total == 0 or shift <= 0:
+        return 0.0
+    rounded = round_shift(codes, shift)
+    if measure is ErrorMeasure.MEAN_MAGNITUDE:
+        lost = abs(total - (magnitude(rounded) << shift))
+    else:
+        lost = magnitude(codes - (rounded << shift)) if shift <= 60 else total
+    return float(log2(1 + Fraction(lost, total)))
+
+
+def interval(*, drift: float, error: float, alpha: float, beta: float, gamma: float, delta: float, longest: int) -> int:
+    r"""Return the steps to the next update, ``round(beta / max(alpha drift, delta error^2) - gamma)`` in [1, longest].
+
+    >>> interval(drift=0.1, error=0.0, alpha=0.04, beta=0.1, gamma=2, delta=100, longest=313)
+    23
+    >>> interval(drift=0.0, error=0.0, alpha=0.04, beta=0.1, gamma=2, delta=100, longest=313)
+    313
+    """
+    worst = max(alpha * drift, delta * (error * error))
+    if worst * (longest + gamma) <= beta:
+        return longest
+    return min(max(round(beta / worst - gamma), 1), longest)
