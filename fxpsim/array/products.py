@@ -4,19 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fxpsim.array.accumulator import Accumulator
 from fxpsim.array.casting import overflow_error
+from fxpsim.array.contraction import Codes, Contraction, as_operand_codes
 from fxpsim.array.counts import CastCounts, overflow_counts
-from fxpsim.array.growth import product_format
 from fxpsim.array.qtensor import QTensor
 from fxpsim.array.scale import Scale
 from fxpsim.errors import UserError
 from fxpsim.kernels import mac
-from fxpsim.numerics import FixedFormat, Overflow, RandomBits, Rounding
-
-Codes = NDArray[Any]
+from fxpsim.numerics import Overflow
 
 
 def matmul(a: QTensor, b: QTensor, accumulator: Accumulator | None = None) -> QTensor:
@@ -39,7 +36,7 @@ def matmul(a: QTensor, b: QTensor, accumulator: Accumulator | None = None) -> QT
     Raises
     ------
     UserError
-        If an exact result needs more than 64 bits, a product more than 62, or a sum overflows with
+        If an exact result needs more than 64 bits, a product more than 127, or a sum overflows with
         ``overflow="raise"``.
 
     Examples
@@ -61,22 +58,20 @@ def matmul(a: QTensor, b: QTensor, accumulator: Accumulator | None = None) -> QT
         raise UserError(f"shapes {a.shape} and {b.shape}", where="matmul", expected="(..., M, K) times (..., K, N)")
     if accumulator is not None and (a.scale or b.scale) and accumulator.format.frac_bits != 0:
         raise UserError("an accumulator with fractional bits", where="matmul of tensors with a scale", expected="0")
-    fmt, spec = _accumulation(a.format, b.format, x.shape[-1], accumulator, "matmul")
-    bounds = (a.format.max_abs_code, b.format.max_abs_code)
+    sums = Contraction(a=a.format, b=b.format, terms=x.shape[-1], accumulator=accumulator)
     if y.ndim == 2:
         # leading axes of a are rows
-        result = mac.matmul(
-            _codes(x.reshape(-1, x.shape[-1])), _codes(y), spec(0), a_bound=bounds[0], b_bound=bounds[1]
-        )
-        codes, overflowed = result.codes.reshape(*x.shape[:-1], y.shape[-1]), result.overflowed
+        codes, overflowed = sums.matmul(x.reshape(-1, x.shape[-1]), y)
+        codes = codes.reshape(*x.shape[:-1], y.shape[-1])
     else:
-        codes, overflowed = _batched(x, y, spec, bounds)
+        codes, overflowed = _batched(x, y, sums)
     if a.ndim == 1:
         codes = codes[..., 0, :]
     if b.ndim == 1:
         codes = codes[..., 0]
     scale = _result_scale(a, b, codes.shape)
-    return QTensor(codes, fmt, scale=scale, counts=_counts(codes, overflowed, accumulator, fmt, "matmul"), check=False)
+    counts = _counts(codes, overflowed, accumulator, "matmul")
+    return QTensor(codes, sums.format, scale=scale, counts=counts, check=False)
 
 
 def conv2d(
@@ -121,11 +116,18 @@ def conv2d(
     wanted = "QTensors without a scale: x (N, H, W, C), w (R, S, C / groups, K)"
     _require_tensors((x, w), "conv2d", wanted, lambda q: q.ndim == 4 and q.scale is None)
     taps = int(np.prod(w.shape[:3]))
-    fmt, spec = _accumulation(x.format, w.format, taps, accumulator, "conv2d")
+    sums = Contraction(a=x.format, b=w.format, terms=taps, accumulator=accumulator)
+    if not sums.is_narrow:
+        raise UserError(
+            f"products of {x.format} and {w.format} in {sums.format}",
+            where="conv2d",
+            expected="products (and chunks of them) of at most 61 bits, accumulators of at most 62",
+            remedy="shorten an operand or the accumulator, or unfold the windows and use matmul",
+        )
     result = mac.conv2d(
-        _codes(x.codes),
-        _codes(w.codes),
-        spec(0),
+        as_operand_codes(x.codes),
+        as_operand_codes(w.codes),
+        sums.spec(),
         stride=stride,
         padding=padding,
         dilation=dilation,
@@ -133,8 +135,8 @@ def conv2d(
         x_bound=x.format.max_abs_code,
         w_bound=w.format.max_abs_code,
     )
-    counts = _counts(result.codes, result.overflowed, accumulator, fmt, "conv2d")
-    return QTensor(result.codes, fmt, counts=counts, check=False)
+    counts = _counts(result.codes, result.overflowed, accumulator, "conv2d")
+    return QTensor(result.codes, sums.format, counts=counts, check=False)
 
 
 def _require_tensors(operands: tuple[Any, ...], where: str, expected: str, fits: Callable[[QTensor], bool]) -> None:
@@ -148,69 +150,23 @@ def _require_tensors(operands: tuple[Any, ...], where: str, expected: str, fits:
             )
 
 
-def _accumulation(
-    a: FixedFormat, b: FixedFormat, terms: int, accumulator: Accumulator | None, where: str
-) -> tuple[FixedFormat, Callable[[int], mac.MacSpec]]:
-    """Return the format of the result, and the kernel's specification as a function of the item of a batch."""
-    if accumulator is None:
-        fmt = product_format(a, b, terms)
-        if fmt.word_bits == 64 and not fmt.signed:
-            raise UserError("64 unsigned bits", where=where, expected="at most 63", remedy="cast an operand")
-        exact = mac.MacSpec(word_bits=fmt.word_bits, signed=fmt.signed, overflow=Overflow.WRAP)
-
-        def same(item: int) -> mac.MacSpec:
-            return exact
-
-        return fmt, same
-    acc, fmt = accumulator, accumulator.format
-
-    def spec(item: int) -> mac.MacSpec:
-        random = acc.random or RandomBits()
-        key0, key1 = (random.derive("batch", item) if item else random).key
-        shift = a.frac_bits + b.frac_bits - fmt.frac_bits
-        return mac.MacSpec(
-            word_bits=fmt.word_bits,
-            signed=fmt.signed,
-            overflow=acc.overflow,
-            product_shift=shift,
-            rounding=acc.rounding if shift > 0 or acc.rounding is Rounding.JAM else Rounding.FLOOR,
-            order=acc.order,
-            chunk=acc.chunk,
-            key0=key0,
-            key1=key1,
-        )
-
-    return fmt, spec
-
-
-def _codes(codes: Codes) -> Codes:
-    if codes.dtype == np.uint64:
-        if codes.size and int(codes.max()) >> 63:
-            raise UserError("codes use the last of 64 unsigned bits", where="matmul", expected="codes below 2**63")
-        codes = codes.astype(np.int64)
-    return np.ascontiguousarray(codes)
-
-
-def _batched(x: Codes, y: Codes, spec: Callable[[int], mac.MacSpec], bounds: tuple[int, int]) -> tuple[Codes, int]:
+def _batched(x: Codes, y: Codes, sums: Contraction) -> tuple[Codes, int]:
     lead = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     left = np.broadcast_to(x, lead + x.shape[-2:]).reshape(-1, *x.shape[-2:])
     right = np.broadcast_to(y, lead + y.shape[-2:]).reshape(-1, *y.shape[-2:])
-    results = [
-        mac.matmul(_codes(p), _codes(q), spec(item), a_bound=bounds[0], b_bound=bounds[1])
-        for item, (p, q) in enumerate(zip(left, right, strict=True))
-    ]
+    results = [sums.matmul(p, q, item) for item, (p, q) in enumerate(zip(left, right, strict=True))]
     if not results:
-        return np.zeros((*lead, x.shape[-2], y.shape[-1]), spec(0).dtype), 0
-    codes = np.stack([r.codes for r in results])
-    return codes.reshape(*lead, x.shape[-2], y.shape[-1]), sum(r.overflowed for r in results)
+        return np.zeros((*lead, x.shape[-2], y.shape[-1]), np.int64), 0
+    codes = np.stack([codes for codes, _ in results])
+    return codes.reshape(*lead, x.shape[-2], y.shape[-1]), sum(overflowed for _, overflowed in results)
 
 
-def _counts(codes: Codes, overflowed: int, accumulator: Accumulator | None, fmt: FixedFormat, where: str) -> CastCounts:
+def _counts(codes: Codes, overflowed: int, accumulator: Accumulator | None, where: str) -> CastCounts:
     if accumulator is None:
         return CastCounts(elements=codes.size)
     counts = overflow_counts(codes.size, accumulator.overflow, overflowed)
     if accumulator.overflow is Overflow.RAISE and counts.saturated:
-        raise overflow_error(counts, fmt, where)
+        raise overflow_error(counts, accumulator.format, where)
     return counts
 
 

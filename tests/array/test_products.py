@@ -161,7 +161,43 @@ def test_impossible_accumulators_are_refused(arguments, match):
         fx.Accumulator(**{"format": "s18f8", **arguments})
 
 
+LIMIT = [2**63 - 1, -(2**63), 2**62, -3, 5, 2**40 + 1]
+
+
+@pytest.mark.parametrize("order", ["sequential", "chunked"])
+@pytest.mark.parametrize("overflow", ["saturate", "wrap", "saturate_zero", "wrap_sign_magnitude"])
+def test_long_words_products_and_accumulators(overflow, order):
+    """Operands to 64 bits, products to 126, accumulators to 64."""
+    for first, second in [("s64f20", "s62f3"), ("s33f0", "s33f9"), ("s31f0", "s31f0"), ("s16f8", "s16f8")]:
+        a, b = (fx.FixedFormat.parse(name) for name in (first, second))
+        x = fx.QTensor(RNG.choice([min(max(c, a.min_code), a.max_code) for c in LIMIT], (2, 9)), a)
+        y = fx.QTensor(RNG.choice([min(max(c, b.min_code), b.max_code) for c in LIMIT], (9, 2)), b)
+        for name in ("s64f0", "s64f16", "s63f9", "s40f-20", "u64f0"):
+            if name[0] == "u" and overflow == "wrap_sign_magnitude":
+                continue
+            for rounding in ("half_even", "stochastic"):
+                random = fx.RandomBits(seed=2) if rounding == "stochastic" else None
+                acc = fx.Accumulator(
+                    format=name, rounding=rounding, overflow=overflow, order=order, chunk=4, random=random
+                )
+                assert fx.matmul(x, y, acc).codes.tolist() == stepwise(x, y, acc), (first, second, name, rounding)
+
+
+def test_exact_products_of_64_bits():
+    x, y = fx.QTensor([[2**32 - 1, -(2**32)]], "s33f0"), fx.QTensor([[-(2**29)], [2**29 - 1]], "s30f0")
+    assert (x @ y).codes.item() == -(2**32 - 1) * 2**29 - 2**32 * (2**29 - 1)
+    assert str((x @ y).format) == "s64f0"
+    u = fx.QTensor([[2**32 - 1]], "u32f0")
+    assert (u @ u).codes.item() == (2**32 - 1) ** 2
+    assert str((u @ u).format) == "u64f0"
+
+
 def test_impossible_products_are_refused():
+    long = fx.QTensor([[1]], "s64f0")
+    with pytest.raises(fx.UserError, match="at most 127 bits"):
+        fx.matmul(long, long, fx.Accumulator(format="s64f5"))
+    with pytest.raises(fx.UserError, match="unfold the windows"):
+        fx.conv2d(long.reshape(1, 1, 1, 1), long.reshape(1, 1, 1, 1), accumulator=fx.Accumulator(format="s64f0"))
     wide = fx.QTensor([[2**40]], "s45f0")
     with pytest.raises(fx.UserError, match="90 bits"):
         fx.matmul(wide, wide)

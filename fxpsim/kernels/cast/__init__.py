@@ -4,6 +4,24 @@ The fast kernels are generated (one per rounding mode); what they cannot hold go
 same wherever both apply.
 """
 
-from fxpsim.kernels.cast.run import Counts, Noise, Target, cast_codes, cast_floats, cast_products, storage_dtype
+from fxpsim.kernels.cast.run import (
+    Counts,
+    Noise,
+    Target,
+    accumulate_wide,
+    cast_codes,
+    cast_floats,
+    cast_products,
+    storage_dtype,
+)
 
-__all__ = ["Counts", "Noise", "Target", "cast_codes", "cast_floats", "cast_products", "storage_dtype"]
+__all__ = [
+    "Counts",
+    "Noise",
+    "Target",
+    "accumulate_wide",
+    "cast_codes",
+    "cast_floats",
+    "cast_products",
+    "storage_dtype",
+]

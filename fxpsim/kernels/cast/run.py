@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from fxpsim.errors import UserError
 from fxpsim.kernels.cast.range import Range, least_code, make_range
 from fxpsim.kernels.cast.sources import COUNTERS, GROUP, float_kernel, integer_kernel
-from fxpsim.kernels.cast.wide import MODES, wide_codes, wide_floats
+from fxpsim.kernels.cast.wide import MODES, wide_codes, wide_floats, wide_matmul
 from fxpsim.kernels.scalar import MAX_SHIFT
 from fxpsim.kernels.threads import parallel_for
 from fxpsim.numerics import FixedFormat, Flavor, Overflow, Rounding
@@ -170,6 +170,49 @@ def _wide_codes(x: Array, factor: Array, shift: int, target: Target, noise: Nois
     numbers = (shift, MODES[target.rounding], target.range, (*noise.key, noise.mask))
     parallel_for(wide_codes, len(counts), source, factor, out, noise.words, counts, *numbers)
     return _stored(out, target.format), _counts(counts)
+
+
+def accumulate_wide(
+    factors: tuple[Array, Array], bound: int, shift: int, target: Target, step: int, key: tuple[int, int]
+) -> tuple[Array, int]:
+    """Multiply matrices of codes in an accumulator of up to 64 bits, with products of up to 127.
+
+    Parameters
+    ----------
+    factors : (M, K) and (K, N) arrays
+        Codes that fit int64.
+    bound : int
+        Largest magnitude of a product.
+    shift : int
+        Fractional bits that each product drops (negative: gains).
+    target : Target
+        The accumulator.
+    step : int
+        Products that are added before the sum is brought into range.
+    key : (int, int)
+        Key of the random words of the stochastic modes.
+
+    Returns
+    -------
+    codes : (M, N) array
+        In the storage dtype of the format.
+    overflowed : int
+        Sums that left the range.
+    """
+    product = bound << max(-shift, 0)
+    if max(product, ((product >> max(shift, 0)) + 1) * step + (1 << 64)) >> 127:
+        raise UserError(
+            f"products of up to {bound.bit_length()} bits, moved by {-shift} places, {step} at a time",
+            where=f"accumulator {target.format}",
+            expected="sums of at most 127 bits between two visits to the overflow logic",
+            remedy="shorten an operand, the accumulator's fraction or the chunk",
+        )
+    a, b = (np.ascontiguousarray(x, np.int64) for x in factors)
+    out = np.empty((a.shape[0], b.shape[1]), np.uint64)
+    overflowed = np.zeros(a.shape[0], np.int64)
+    mode = MODES[target.rounding]
+    parallel_for(wide_matmul, a.shape[0], a, b, out, overflowed, shift, mode, target.range, step, key)
+    return _stored(out, target.format), int(overflowed.sum())
 
 
 def _typed(x: Array, small: type[np.generic]) -> Array:

@@ -7,6 +7,7 @@ modes in one kernel: several times slower than the generated kernels, and used w
 import numpy as np
 
 from fxpsim.kernels import random
+from fxpsim.kernels.cast.int128 import U0, U1, U32, add, multiply_wide, shift_left, shift_right, widened
 from fxpsim.kernels.cast.range import outside_code
 from fxpsim.kernels.jit import kernel
 from fxpsim.numerics import Rounding
@@ -31,47 +32,10 @@ from fxpsim.numerics import Rounding
 MODES = {mode: number for number, mode in enumerate(Rounding)}
 MAX_RIGHT = 126
 
-U0, U1, U63, U64 = np.uint64(0), np.uint64(1), np.uint64(63), np.uint64(64)
-LOW32 = np.uint64(0xFFFFFFFF)
+U63 = np.uint64(63)
 TOP = np.uint64(1 << 63)
 
-
-@kernel
-def shift_right(high, low, drop):
-    """Arithmetic shift of a 128-bit value by 0 to 127 places."""
-    n = np.uint64(drop)
-    if drop == 0:
-        return high, low
-    if drop < 64:
-        return high >> np.int64(drop), (low >> n) | (np.uint64(high) << (U64 - n))
-    return high >> np.int64(63), np.uint64(high >> np.int64(drop - 64))
-
-
-@kernel
-def shift_left(high, low, places):
-    """Shift of a 128-bit value by 0 to 127 places, modulo 2**128."""
-    n = np.uint64(places)
-    if places == 0:
-        return high, low
-    if places < 64:
-        return np.int64((np.uint64(high) << n) | (low >> (U64 - n))), low << n
-    return np.int64(low << (n - U64)), U0
-
-
-@kernel
-def multiply_wide(x, y):
-    """128-bit product of two signed 64-bit values."""
-    a, b = np.uint64(x), np.uint64(y)
-    a0, a1, b0, b1 = a & LOW32, a >> np.uint64(32), b & LOW32, b >> np.uint64(32)
-    middle = a1 * b0 + ((a0 * b0) >> np.uint64(32))
-    other = a0 * b1 + (middle & LOW32)
-    high = np.int64(a1 * b1 + (middle >> np.uint64(32)) + (other >> np.uint64(32)))
-    # the product of the patterns, corrected for the signs
-    if x < 0:
-        high -= y
-    if y < 0:
-        high -= x
-    return high, a * b
+random_word = kernel(random.random_word)
 
 
 @kernel
@@ -110,68 +74,84 @@ def rounds_up(mode, odd, negative, inexact, half, top, noise):
 
 
 @kernel
+def scale_up(high, low, places):
+    """Return ``(high, low) * 2**places`` modulo 2**128, and whether that lost anything."""
+    if high == 0 and low == U0:
+        return high, low, False
+    if places > 127:
+        return np.int64(0), U0, True
+    lead_high, lead_low = shift_right(high, low, 127 - places)
+    kept = (lead_high == 0 and lead_low == U0) or (lead_high == -1 and lead_low == ~U0)
+    high, low = shift_left(high, low, places)
+    return high, low, not kept
+
+
+@kernel
+def drop_bits(high, low, shift, mode, noise):
+    """Return the floor of ``(high, low) * 2**-shift``, whether rounding raises it by one, and whether it is inexact."""
+    negative = high < 0
+    if shift > MAX_RIGHT:
+        # keep one sticky bit for what lies further right: no comparison changes
+        drop = min(shift - MAX_RIGHT, 127)
+        kept_high, kept_low = shift_right(high, low, drop)
+        back_high, back_low = shift_left(kept_high, kept_low, drop)
+        if back_high != high or back_low != low:
+            kept_low |= U1
+        high, low = kept_high, kept_low
+        shift = MAX_RIGHT
+    floor_high, floor_low = shift_right(high, low, shift)
+    # the dropped part, aligned to the top of 128 bits
+    part_high, part_low = shift_left(high, low, 128 - shift)
+    aligned = np.uint64(part_high)
+    inexact = aligned != U0 or part_low != U0
+    tie = aligned == TOP and part_low == U0
+    half = 0 if tie else (1 if aligned >= TOP else -1)
+    up = rounds_up(mode, floor_low & U1 != U0, negative, inexact, half, np.int64(aligned >> U32), noise)
+    return floor_high, floor_low, up, inexact
+
+
+@kernel
+def round_wide(high, low, shift, mode, noise):
+    """Round ``(high, low) * 2**-shift`` to a whole number.
+
+    Returns the result, the floor, whether the result is huge (right modulo 2**128 only), and whether it is inexact.
+    """
+    huge = False
+    if shift <= 0:
+        floor_high, floor_low, huge = scale_up(high, low, -shift)
+        up = mode == JAM and floor_low & U1 == U0
+        inexact = up
+    else:
+        floor_high, floor_low, up, inexact = drop_bits(high, low, shift, mode, noise)
+        inexact = inexact or (up and mode == JAM)
+    one = U1 if up else U0
+    high, low = add(floor_high, floor_low, np.int64(0), one)
+    return high, low, floor_high, floor_low, huge, inexact
+
+
+@kernel
+def is_inside(high, low, limits):
+    """Return whether a whole number is a code of the word."""
+    if limits.signed:
+        inside = high == (np.int64(low) >> np.int64(63))
+        return inside and np.int64(limits.least) <= np.int64(low) <= np.int64(limits.greatest)
+    return high == 0 and low <= limits.greatest
+
+
+@kernel
 def cast_wide(high, low, shift, mode, noise, limits):
     """Return ``(pattern of the code, overflowed, flushed to zero, inexact)`` of ``(high, low) * 2**-shift``."""
     negative = high < 0
     nonzero = high != 0 or low != U0
-    huge = False
-    inexact = False
-    before_high, before_low = high, low
-    if shift <= 0:
-        if shift < 0 and nonzero:
-            # bits lost on the left make the value huge; what stays is exact modulo 2**128
-            places = -shift
-            lead_high, lead_low = shift_right(high, low, 127 - min(places, 127))
-            huge = places > 127 or not ((lead_high == 0 and lead_low == U0) or (lead_high == -1 and lead_low == ~U0))
-            if places > 127:
-                high, low = np.int64(0), U0
-            else:
-                high, low = shift_left(high, low, places)
-        before_high, before_low = high, low
-        if mode == JAM:
-            low |= U1
-    else:
-        if shift > MAX_RIGHT:
-            # keep one sticky bit for what lies further right: no comparison changes
-            drop = min(shift - MAX_RIGHT, 127)
-            kept_high, kept_low = shift_right(high, low, drop)
-            back_high, back_low = shift_left(kept_high, kept_low, drop)
-            if back_high != high or back_low != low:
-                kept_low |= U1
-            high, low = kept_high, kept_low
-            shift = MAX_RIGHT
-        floor_high, floor_low = shift_right(high, low, shift)
-        back_high, back_low = shift_left(floor_high, floor_low, shift)
-        # the dropped part, aligned to the top of 128 bits
-        part_high, part_low = shift_left(np.int64(high), low, 128 - shift)
-        inexact = back_high != high or back_low != low
-        aligned = np.uint64(part_high)
-        tie = aligned == TOP and part_low == U0
-        half = 0 if tie else (1 if aligned >= TOP else -1)
-        up = rounds_up(mode, floor_low & U1 != U0, negative, inexact, half, np.int64(aligned >> np.uint64(32)), noise)
-        before_high, before_low = floor_high, floor_low
-        high, low = floor_high, floor_low
-        if up:
-            low += U1
-            if low == U0:
-                high += 1
-    zero = not huge and high == 0 and low == U0
+    high, low, floor_high, floor_low, huge, inexact = round_wide(high, low, shift, mode, noise)
+    if not huge and is_inside(high, low, limits):
+        return low, False, nonzero and low == U0, inexact
     sign = negative if huge else high < 0
-    if mode == JAM:
-        inexact = high != before_high or low != before_low or inexact
-    if limits.signed:
-        fits = high == (np.int64(low) >> np.int64(63)) and not huge
-        fits = fits and np.int64(limits.least) <= np.int64(low) <= np.int64(limits.greatest)
-    else:
-        fits = high == 0 and not huge and low <= limits.greatest
-    if fits:
-        return low, False, zero and nonzero, inexact
     if limits.ap:
-        _, deleted_low = shift_right(before_high, before_low, limits.word)
+        _, deleted = shift_right(floor_high, floor_low, limits.word)
     else:
-        _, deleted_low = shift_right(high, low, limits.word)
-    code = outside_code(low, sign, deleted_low & U1 != U0, limits)
-    return code, True, False, inexact
+        _, deleted = shift_right(high, low, limits.word)
+    return outside_code(low, sign, deleted & U1 != U0, limits), True, False, inexact
 
 
 @kernel
@@ -179,9 +159,6 @@ def noise_word(i, words, key):
     """Random word of element ``i``: given, or from the stream."""
     word = np.int64(words[i]) if words.size > 0 else random_word(np.int64(i), key[0], key[1])
     return word & key[2]
-
-
-random_word = kernel(random.random_word)
 
 
 @kernel
@@ -217,10 +194,35 @@ def wide_codes(begin, end, x, factor, out, words, counts, shift, mode, limits, k
             if factor.size > 0:
                 high, low = multiply_wide(np.int64(x[i]), np.int64(factor[i]))
             else:
-                high, low = np.int64(-1) if x[i] < 0 else np.int64(0), np.uint64(x[i])
+                high, low = widened(x[i], x[i] < 0)
             noise = noise_word(i, words, key) if mode >= STOCHASTIC else np.int64(0)
             code, over, flushed, inexact = cast_wide(high, low, shift, mode, noise, limits)
             out[i] = code
             counts[begin, 0] += over
             counts[begin, 1] += flushed
             counts[begin, 2] += inexact
+
+
+@kernel
+def wide_matmul(begin, end, a, b, out, counts, shift, mode, limits, step, key):
+    """Accumulate the products of rows of ``a`` (int64, M x K) and columns of ``b`` (K x N); units are rows.
+
+    Each product is rounded, and the sum brought into range after every ``step`` of them. The caller proves that no sum
+    leaves 127 bits in between.
+    """
+    terms, columns = b.shape
+    for m in range(begin, end):
+        for n in range(columns):
+            high, low = np.int64(0), U0
+            for k in range(terms):
+                first, second = multiply_wide(a[m, k], b[k, n])
+                word = np.int64(0)
+                if mode >= STOCHASTIC:
+                    word = random_word(np.int64((m * columns + n) * terms + k), key[0], key[1])
+                first, second, _, _, _, _ = round_wide(first, second, shift, mode, word)
+                high, low = add(high, low, first, second)
+                if (k + 1) % step == 0 or k + 1 == terms:
+                    code, over, _, _ = cast_wide(high, low, 0, 0, 0, limits)
+                    counts[m] += over
+                    high, low = widened(code, limits.signed)
+            out[m, n] = low
