@@ -13,7 +13,7 @@ def wrapped(value: int, bits: int) -> int:
 
 def constant(value: int, dtype: type, k: int, other: int, other_type: type, spec: MacSpec) -> mac.MacResult:
     """Multiply constant operands: every result is ``k * value * other``."""
-    a, b = np.full((3, k), value, dtype), np.full((k, 17), other, other_type)
+    a, b = np.full((3, k), value, dtype), np.full((k, 13), other, other_type)
     return mac.matmul(a, b, spec, a_bound=abs(value), b_bound=abs(other))
 
 
@@ -32,7 +32,7 @@ def test_long_sums_flush_before_they_overflow(value, dtype, other, other_type, k
     exact = k * value * other
     result = constant(value, dtype, k, other, other_type, MacSpec(word_bits=bits))
     assert (result.codes == wrapped(exact, bits)).all()
-    assert result.overflowed == (0 if abs(exact) < 1 << (bits - 1) else 3 * 17)
+    assert result.overflowed == (0 if abs(exact) < 1 << (bits - 1) else 3 * 13)
     assert result.max_abs == abs(wrapped(exact, bits))
 
 
@@ -50,7 +50,7 @@ def test_the_last_product_that_fits(k):
     """131072 products of -128 and -128 are 2^31, one more than 32 bits hold."""
     result = constant(-128, np.int8, k, -128, np.int8, MacSpec(word_bits=32, overflow="saturate"))
     assert result.max_abs == min(k << 14, (1 << 31) - 1)
-    assert result.overflowed == 3 * 17 * max(0, k - 131_071)
+    assert result.overflowed == 3 * 13 * max(0, k - 131_071)
 
 
 def stepwise(a: np.ndarray, b: np.ndarray, spec: MacSpec) -> tuple[np.ndarray, int]:
