@@ -1,4 +1,4 @@
-"""What stands behind the numbers: assumptions, constants with sources, formulas, and what is not counted."""
+"""What stands behind the numbers: assumptions, constants with sources, and what is not counted."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _UNITS = {
     "luts": "LUTs",
 }
 
-_REUSE = {
+REUSE_TEXTS = {
     Reuse.UNIQUE: "every tensor element passes once per GEMM",
     Reuse.FOLDS: "operands pass again for every fold of the array (im2col duplicates included), partial sums between "
     "folds of k in accumulator words",
@@ -68,7 +68,7 @@ def assumptions(plan: Plan) -> list[str]:
         words = "packed" if memory.packed else f"in words of {memory.granularity_bits} bits"
         sums = "" if memory.partial_sums or memory.reuse is not Reuse.FOLDS else " (partial sums stay further in)"
         buffering = "double-buffered" if memory.double_buffered else "the array waits for it"
-        lines.append(f"Memory {name}: {_REUSE[memory.reuse]}{sums}; elements {words}; {buffering}.")
+        lines.append(f"Memory {name}: {REUSE_TEXTS[memory.reuse]}{sums}; elements {words}; {buffering}.")
     lines += _stream_assumptions(plan)
     if array.zero_skip != "none" or array.zero_gate != "none":
         lines.append(
@@ -140,27 +140,6 @@ def not_counted(plan: Plan) -> list[str]:
     if not plan.options.update:
         lines.append("The weight update (switched off).")
     return lines
-
-
-def formulas(accelerator: Accelerator) -> dict[str, str]:
-    """Return the formula of every column of the cost table."""
-    overlap = {
-        "full": "max(compute_cycles, cycles of every memory)",
-        "first_load": "load of a + max(compute_cycles, remaining memory cycles)",
-        "none": "compute_cycles + cycles of every memory",
-    }[accelerator.timing.overlap]
-    return {
-        "macs": "m k n count, times the steps of the interval",
-        "bit_ops": "macs a_bits b_bits (word lengths; means over blocks)",
-        "compute_cycles": "closed form of the dataflow, see docs/cost-model.md",
-        "latency_cycles": overlap,
-        "energy_pj": "macs (MAC energy + accumulator bits x accumulate energy) + sum over memories of bits x pJ/bit "
-        "+ element-wise, update, requantization and random-bit operations x their energy + leakage x latency",
-        "energy_low_pj": "as energy_pj, least MAC law of the range and low memory factors",
-        "energy_high_pj": "as energy_pj, largest MAC law of the range and high memory factors",
-        "<memory>_read_bits": "elements x stored bits x re-reads by the level's reuse, in whole words",
-        "<memory>_write_bits": "elements x stored bits x re-writes by the level's reuse, in whole words",
-    }
 
 
 def _walk(table: BaseModel, prefix: str, source: str) -> Iterator[Constant]:

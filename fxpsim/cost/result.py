@@ -9,7 +9,8 @@ import numpy as np
 
 from fxpsim.accelerator import Accelerator
 from fxpsim.cost.arrays import Frame, Ints, exact_total, float_total
-from fxpsim.cost.explain import Constant, assumptions, constants, formulas, not_counted
+from fxpsim.cost.explain import Constant, assumptions, constants, not_counted
+from fxpsim.cost.formulas import formulas
 from fxpsim.cost.frames import categories_of, frame_of
 from fxpsim.cost.groups import Group
 from fxpsim.cost.plan import Plan
