@@ -1,6 +1,6 @@
 """Exact arithmetic on QTensors: results grow, nothing rounds and nothing overflows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from math import isfinite, prod
 from typing import Any
@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fxpsim.array.casting import BitSource, cast, make_noise, overflow_error
+from fxpsim.array.casting import BitSource, make_noise, overflow_error
 from fxpsim.array.counts import overflow_counts
-from fxpsim.array.growth import common_format, exact_format, product_format, reduction_format, sum_format
+from fxpsim.array.growth import exact_format, product_format, sum_format
 from fxpsim.array.qtensor import QTensor
 from fxpsim.array.scale import Scale
 from fxpsim.errors import UserError
@@ -58,7 +58,8 @@ def as_operand(x: Any, other: QTensor | None = None) -> QTensor:
     )
 
 
-def _plain(a: QTensor, b: QTensor, operation: str) -> None:
+def require_plain(a: QTensor, b: QTensor, operation: str) -> None:
+    """Refuse tensors with a scale."""
     if a.scale is not None or b.scale is not None:
         raise UserError(
             f"{operation} of tensors with a scale",
@@ -73,7 +74,7 @@ def _operands(a: Any, b: Any) -> tuple[QTensor, QTensor]:
     return first, as_operand(b, first)
 
 
-def _aligned(q: QTensor, fmt: FixedFormat) -> Array:
+def aligned_codes(q: QTensor, fmt: FixedFormat) -> Array:
     """Return the codes of ``q`` with the fractional bits of ``fmt``, which holds them, in its storage type."""
     wide = q.codes.astype(storage_dtype(fmt.word_bits, fmt.signed), copy=False)
     places = fmt.frac_bits - q.format.frac_bits
@@ -87,9 +88,9 @@ def add(a: Any, b: Any) -> QTensor:
     QTensor(codes=[9], format=s9f4, value=[0.5625])
     """
     x, y = _operands(a, b)
-    _plain(x, y, "sum")
+    require_plain(x, y, "sum")
     fmt = sum_format(x.format, y.format)
-    return QTensor(_aligned(x, fmt) + _aligned(y, fmt), fmt, check=False)
+    return QTensor(aligned_codes(x, fmt) + aligned_codes(y, fmt), fmt, check=False)
 
 
 def subtract(a: Any, b: Any) -> QTensor:
@@ -99,9 +100,9 @@ def subtract(a: Any, b: Any) -> QTensor:
     QTensor(codes=[-2], format=s9f4, value=[-0.125])
     """
     x, y = _operands(a, b)
-    _plain(x, y, "difference")
+    require_plain(x, y, "difference")
     fmt = sum_format(x.format, y.format, difference=True)
-    return QTensor(_aligned(x, fmt) - _aligned(y, fmt), fmt, check=False)
+    return QTensor(aligned_codes(x, fmt) - aligned_codes(y, fmt), fmt, check=False)
 
 
 def multiply(
@@ -141,7 +142,7 @@ def multiply(
         dtype = storage_dtype(fmt.word_bits, fmt.signed)
         codes = x.codes.astype(dtype, copy=False) * y.codes.astype(dtype, copy=False)
         return QTensor(codes, fmt, scale=scale, check=False)
-    _plain(x, y, "rounded product")
+    require_plain(x, y, "rounded product")
     fmt, mode, rule = FixedFormat.parse(format), Rounding(rounding), Overflow(overflow)
     check_overflow(rule, overflow_bits, signed=fmt.signed, where="multiply")
     for operand in (x, y):
@@ -176,7 +177,7 @@ def _product_scale(x: QTensor, y: QTensor) -> Scale | None:
                 raise UserError("a product of a scaled tensor and one with fractional bits", where="multiply")
         else:
             if q.scale.zero_point.any():
-                _plain(x, y, "product (with zero points)")
+                require_plain(x, y, "product (with zero points)")
             step = step * q.scale.full(q.shape)[0]
     return Scale(step=step)
 
@@ -187,9 +188,9 @@ def negative(q: QTensor) -> QTensor:
     >>> negative(QTensor([-8], "s4f0"))
     QTensor(codes=[8], format=s5f0, value=[8.])
     """
-    _plain(q, q, "negation")
+    require_plain(q, q, "negation")
     fmt = exact_format(q.format.word_bits + 1, q.format.frac_bits, True, f"-{q.format}")
-    return QTensor(-_aligned(q, fmt), fmt, check=False)
+    return QTensor(-aligned_codes(q, fmt), fmt, check=False)
 
 
 def absolute(q: QTensor) -> QTensor:
@@ -198,7 +199,7 @@ def absolute(q: QTensor) -> QTensor:
     >>> absolute(QTensor([-8], "s4f0"))
     QTensor(codes=[8], format=u4f0, value=[8.])
     """
-    _plain(q, q, "magnitude")
+    require_plain(q, q, "magnitude")
     fmt = FixedFormat(word_bits=q.format.word_bits, frac_bits=q.format.frac_bits, signed=False)
     # the magnitude of the least code overflows to itself, which is right once it is read as unsigned
     unsigned = np.abs(q.codes).astype(storage_dtype(fmt.word_bits, False))
@@ -213,7 +214,7 @@ def shift(q: QTensor, places: int) -> QTensor:
     >>> shift(QTensor([3], "s8f4"), -2)
     QTensor(codes=[3], format=s8f6, value=[0.046875])
     """
-    _plain(q, q, "shift")
+    require_plain(q, q, "shift")
     fmt = FixedFormat(word_bits=q.format.word_bits, frac_bits=q.format.frac_bits - int(places), signed=q.format.signed)
     return QTensor(q.codes, fmt, check=False)
 
@@ -225,88 +226,10 @@ def compare(a: QTensor, b: Any, relation: Callable[[Any, Any], Any]) -> Any:
     array([ True, False])
     """
     x, y = _operands(a, b)
-    _plain(x, y, "comparison")
+    require_plain(x, y, "comparison")
     frac_bits = max(x.format.frac_bits, y.format.frac_bits)
     longest = max(q.format.word_bits + frac_bits - q.format.frac_bits for q in (x, y))
     # past 63 bits the aligned codes are Python integers
     dtype: Any = np.int64 if longest < 64 else object
     left, right = (q.codes.astype(dtype) << (frac_bits - q.format.frac_bits) for q in (x, y))
     return np.asarray(relation(left, right), dtype=bool)[()]
-
-
-def sum(q: QTensor, axis: Any = None, *, keepdims: bool = False) -> QTensor:
-    """Exact sum along ``axis``.
-
-    >>> sum(QTensor([100, 100, 100], "s8f0"))
-    QTensor(codes=300, format=s10f0, value=300.)
-    """
-    _plain(q, q, "sum")
-    fmt = reduction_format(q.format, _terms(q, axis))
-    wide = np.int64 if fmt.signed else np.uint64
-    total = np.sum(q.codes, axis=axis, dtype=wide, keepdims=keepdims)
-    return QTensor(total, fmt, check=False)
-
-
-def _terms(q: QTensor, axis: Any) -> int:
-    axes: tuple[int, ...] = tuple(range(q.ndim)) if axis is None else tuple(np.atleast_1d(axis).tolist())
-    return prod(q.shape[i] for i in axes)
-
-
-def mean(
-    q: QTensor,
-    axis: Any = None,
-    *,
-    format: FixedFormat | str | None = None,
-    rounding: Rounding | str = Rounding.HALF_EVEN,
-    overflow: Overflow | str = Overflow.SATURATE,
-    keepdims: bool = False,
-) -> QTensor:
-    """Mean along ``axis``: the exact sum over the count, rounded once.
-
-    >>> mean(QTensor([1, 2, 2], "s8f0"), format="s8f2")
-    QTensor(codes=7, format=s8f2, value=1.75)
-    """
-    total = sum(q, axis, keepdims=keepdims)
-    count = _terms(q, axis)
-    if count == 0:
-        raise UserError("mean of no elements", where="mean", expected="at least one element")
-    target = q.format if format is None else FixedFormat.parse(format)
-    if count & (count - 1) == 0:
-        return cast(shift(total, -(count.bit_length() - 1)), target, rounding, overflow)
-    unit = total.format.step / count
-    exact = np.empty(total.size, object)
-    exact[:] = [unit * int(code) for code in total.codes.ravel().tolist()]
-    return cast(exact.reshape(total.shape), target, rounding, overflow)
-
-
-def moved(q: QTensor, move: Callable[[Array], Array]) -> QTensor:
-    """Move elements: a reshape or a transpose of codes and steps alike."""
-    scale = q.scale
-    if scale is not None and not scale.is_scalar:
-        step, zero = scale.full(q.shape)
-        scale = Scale(step=move(step), zero_point=move(zero))
-    return q.with_codes(move(q.codes), scale)
-
-
-def concatenate(tensors: Sequence[QTensor], axis: int = 0) -> QTensor:
-    """Join tensors along an axis; different formats meet in the shortest one that holds them all.
-
-    >>> concatenate([QTensor([1], "s4f0"), QTensor([1], "s4f2")])
-    QTensor(codes=[4, 1], format=s6f2, value=[1.  , 0.25])
-    """
-    return _joined(tensors, lambda arrays: np.concatenate(arrays, axis=axis))
-
-
-def stack(tensors: Sequence[QTensor], axis: int = 0) -> QTensor:
-    """Join tensors along a new axis."""
-    return _joined(tensors, lambda arrays: np.stack(arrays, axis=axis))
-
-
-def _joined(tensors: Sequence[QTensor], join: Callable[[list[Array]], Array]) -> QTensor:
-    operands = [as_operand(q) for q in tensors]
-    if not operands:
-        raise UserError("nothing to join", where="concatenate", expected="at least one QTensor")
-    for q in operands:
-        _plain(q, q, "joining")
-    fmt = common_format([q.format for q in operands])
-    return QTensor(join([_aligned(q, fmt) for q in operands]), fmt, check=False)

@@ -74,21 +74,21 @@ class Operators:
 
     def sum(self: Any, axis: Any = None, *, keepdims: bool = False) -> "QTensor":
         """Exact sum along ``axis``; the word grows by ``ceil(log2 n)`` bits."""
-        return _arithmetic().sum(self, axis, keepdims=keepdims)
+        return _reductions().sum(self, axis, keepdims=keepdims)
 
     def mean(
         self: Any, axis: Any = None, *, format: Any = None, rounding: Any = "half_even", keepdims: bool = False
     ) -> "QTensor":
         """Mean along ``axis``, the exact quotient rounded once to ``format`` (the tensor's own by default)."""
-        return _arithmetic().mean(self, axis, format=format, rounding=rounding, keepdims=keepdims)
+        return _reductions().mean(self, axis, format=format, rounding=rounding, keepdims=keepdims)
 
     def reshape(self: Any, *shape: Any) -> "QTensor":
         """Return the same elements in another shape."""
-        return _arithmetic().moved(self, partial(_reshaped, shape))
+        return _joining().moved(self, partial(_reshaped, shape))
 
     def transpose(self: Any, *axes: Any) -> "QTensor":
         """Permute the axes."""
-        return _arithmetic().moved(self, partial(_transposed, axes))
+        return _joining().moved(self, partial(_transposed, axes))
 
     @property
     def T(self: Any) -> "QTensor":
@@ -119,3 +119,15 @@ def _arithmetic() -> Any:
     from fxpsim.array import arithmetic
 
     return arithmetic
+
+
+def _reductions() -> Any:
+    from fxpsim.array import reductions
+
+    return reductions
+
+
+def _joining() -> Any:
+    from fxpsim.array import joining
+
+    return joining

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fxpsim.array import arithmetic
+from fxpsim.array import arithmetic, joining, reductions
 from fxpsim.array.products import matmul
 from fxpsim.array.qtensor import QTensor
 from fxpsim.errors import UserError
@@ -20,10 +20,10 @@ _UFUNCS: dict[Any, Any] = {
     np.absolute: arithmetic.absolute,
 }
 _FUNCTIONS: dict[Any, Any] = {
-    np.concatenate: arithmetic.concatenate,
-    np.stack: arithmetic.stack,
-    np.sum: arithmetic.sum,
-    np.mean: arithmetic.mean,
+    np.concatenate: joining.concatenate,
+    np.stack: joining.stack,
+    np.sum: reductions.sum,
+    np.mean: reductions.mean,
     np.shape: attrgetter("shape"),
     np.ndim: attrgetter("ndim"),
     np.size: attrgetter("size"),
