@@ -7,9 +7,13 @@ named after its full key (function, code, argument types, CPU, features): there 
 write at the same time.
 """
 
+import atexit
+import contextlib
 import hashlib
 import os
 import pickle
+import re
+import shutil
 import sys
 import tempfile
 import time
@@ -37,6 +41,9 @@ class CompiledKernel:
     from_disk: bool
     source: Path
 
+
+_OURS = re.compile(r"\d[\w.+]*-[0-9a-f]{16}")
+_MONTH_S = 30 * 24 * 3600
 
 COMPILED: list[CompiledKernel] = []
 """What this process has compiled or loaded so far, in order (for ``fxpsim doctor``)."""
@@ -69,12 +76,25 @@ def cache_directory() -> Path:
     name = f"{fxpsim.__version__}-{sources_digest()}"
     try:
         directory = _user_cache_root() / name
+        created = not directory.is_dir()
         directory.mkdir(parents=True, exist_ok=True)
+        os.utime(directory)
         tempfile.TemporaryFile(dir=directory).close()
-        return directory
     except (OSError, RuntimeError):  # RuntimeError: no home directory
-        pass
-    return Path(tempfile.mkdtemp(prefix="fxpsim-"))
+        temporary = Path(tempfile.mkdtemp(prefix="fxpsim-"))
+        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+        return temporary
+    if created:
+        _remove_unused(directory.parent)
+    return directory
+
+
+def _remove_unused(root: Path) -> None:
+    """Remove the directories of other versions that nobody has used for a month."""
+    for directory in root.iterdir():
+        with contextlib.suppress(OSError):  # another process may be removing it, too
+            if _OURS.fullmatch(directory.name) and directory.stat().st_mtime < time.time() - _MONTH_S:
+                shutil.rmtree(directory, ignore_errors=True)
 
 
 def write_atomically(path: Path, data: bytes) -> None:

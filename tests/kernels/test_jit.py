@@ -74,6 +74,16 @@ def test_a_changed_kernel_outside_the_package_is_not_taken_for_the_old_one(tmp_p
     assert answer(2000) == 2001
 
 
+def test_directories_of_other_versions_go_after_a_month_without_use(tmp_path):
+    old, recent, foreign = (tmp_path / name for name in ("0.0.1-0123456789abcdef", "0.0.2-0123456789abcdef", "mine"))
+    for directory in (old, recent, foreign):
+        directory.mkdir()
+    for directory in (old, foreign):
+        os.utime(directory, (0, 0))
+    disk_cache._remove_unused(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [recent.name, foreign.name]
+
+
 def test_division_follows_ieee():
     divide = compile_source("divide", "def divide(x, y):\n    return x / y\n", {})
     assert divide(1.0, 0.0) == np.inf
