@@ -53,9 +53,20 @@ class Counter(Protocol):
     """Takes the rows of the workload."""
 
     def mac(
-        self, layer: str, pass_: str, op: str, gemm: tuple[int, int, int], elements: tuple[int, int, int], count: int
+        self,
+        layer: str,
+        pass_: str,
+        op: str,
+        gemm: tuple[int, int, int],
+        elements: tuple[int, int, int],
+        count: int,
+        kernel_positions: int = 1,
     ) -> None:
-        """One row per kind of GEMM: (m, k, n), elements of a, b and the result in memory, how many of them."""
+        """One row per kind of GEMM.
+
+        (m, k, n), the elements of a, b and the result in memory, how many of them there are, and how many positions of
+        a kernel k runs over (the rest of k is channels).
+        """
         ...
 
     def vector(self, layer: str, pass_: str, op: str, read: int, write: int, operations: int) -> None:

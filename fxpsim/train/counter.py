@@ -19,13 +19,21 @@ class WorkloadCounter:
         self.vectors: list[dict[str, Any]] = []
 
     def mac(
-        self, layer: str, pass_: str, op: str, gemm: tuple[int, int, int], elements: tuple[int, int, int], count: int
+        self,
+        layer: str,
+        pass_: str,
+        op: str,
+        gemm: tuple[int, int, int],
+        elements: tuple[int, int, int],
+        count: int,
+        kernel_positions: int = 1,
     ) -> None:
         """Enter a GEMM."""
         m, k, n = gemm
         a, b, out = elements
         row = {"layer": layer, "pass": pass_, "op": op, "m": m, "k": k, "n": n}
-        self.gemms.append(row | {"a_elements": a, "b_elements": b, "out_elements": out, "count": count})
+        positions = {"kernel_positions": kernel_positions if k % kernel_positions == 0 else 1}
+        self.gemms.append(row | {"a_elements": a, "b_elements": b, "out_elements": out, "count": count} | positions)
 
     def vector(self, layer: str, pass_: str, op: str, read: int, write: int, operations: int) -> None:
         """Enter element-wise work."""

@@ -47,7 +47,7 @@ class Conv2d(Op):
         """One GEMM a group."""
         r, s, c, k = shapes[1]
         gemm = (math.prod(out[:3]), r * s * c, k // groups)
-        counter.mac(layer, pass_, self.name, gemm, _elements(shapes, out), groups)
+        counter.mac(layer, pass_, self.name, gemm, _elements(shapes, out), groups, r * s)
 
 
 class Conv2dInputGrad(Op):
@@ -63,7 +63,7 @@ class Conv2dInputGrad(Op):
         _, (r, s, c, k) = shapes
         down, right = (stride, stride) if isinstance(stride, int) else stride
         gemm = (math.prod(out[:3]), -(-(r * s * k // groups) // (down * right)), c)
-        counter.mac(layer, pass_, self.name, gemm, _elements(shapes, out), groups)
+        counter.mac(layer, pass_, self.name, gemm, _elements(shapes, out), groups, r * s)
 
 
 class Conv2dWeightGrad(Op):
