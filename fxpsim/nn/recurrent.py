@@ -5,6 +5,8 @@ The products with all inputs are one GEMM; those with the state are one a step. 
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 
 from fxpsim.autodiff import Tensor, ops
@@ -33,7 +35,7 @@ class Recurrent(Module):
         for step in range(steps):
             here = ops.take(projected, index=(slice(None), slice(step, step + 1), slice(None)))
             here = ops.reshape(here, shape=(n, self.gates * self.width))
-            hidden, memory = self.cell(here, hidden, memory)
+            hidden, memory = (ops.settle(state) for state in self.cell(here, hidden, memory))
             states.append(ops.reshape(hidden, shape=(n, 1, self.width)))
         return ops.concatenate(states, axis=1)
 
@@ -88,4 +90,5 @@ class GRU(Recurrent):
 
 def zeros_like_rows(x: Tensor, width: int) -> Tensor:
     """Return zeros (N, width) for the N rows of ``x``."""
-    return x.engine.tensor(np.zeros((x.shape[0], width), np.int8), 0)
+    zeros = x.engine.tensor(np.zeros((x.shape[0], width), np.int8), 0)
+    return ops.scale(zeros, factor=Fraction(0))  # tells a fixed-point unit that nothing is there

@@ -41,7 +41,14 @@ class _Rows:
         self.gemms: list[dict[str, Any]] = []
 
     def mac(
-        self, layer: str, pass_: str, op: str, gemm: tuple[int, int, int], elements: tuple[int, int, int], count: int
+        self,
+        layer: str,
+        pass_: str,
+        op: str,
+        gemm: tuple[int, int, int],
+        elements: tuple[int, int, int],
+        count: int,
+        kernel_positions: int = 1,
     ) -> None:
         m, k, n = gemm
         self.gemms.append({"layer": layer, "pass": pass_, "op": op, "m": m, "k": k, "n": n, "count": count})

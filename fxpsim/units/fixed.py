@@ -65,7 +65,7 @@ class FixedUnit:
         assert a.bound is not None
         if a.bound <= self.limit:
             return a
-        return self._dropped(a.node, a.frac_bits, self._largest(a), a.nonnegative)
+        return self._dropped(a.node, a.frac_bits, self.largest(a), a.nonnegative)
 
     def _dropped(self, node: Node, frac_bits: int, bound: int, nonnegative: bool) -> Value:
         """Drop the fractional bits that a result within ``bound`` has too many, maybe none.
@@ -85,7 +85,7 @@ class FixedUnit:
         zero = parameter(0, "i64")
         return apply(f"round_shift_{self.rounding}", node, parameter(shift, "i32"), zero, dtype="i32")
 
-    def _largest(self, a: Value) -> int:
+    def largest(self, a: Value) -> int:
         """Read the largest magnitude of a tensor."""
         stores = [] if a.node.array is not None else [(a.node, self._storage(a))]
         ((low, high),) = evaluate(stores, [("range", a.node)])
@@ -251,6 +251,7 @@ class FixedUnit:
     dropout = fixed_functions.dropout
     softmax = fixed_functions.softmax
     softmax_gradient = fixed_functions.softmax_gradient
+    settle = fixed_functions.settle
     transpose = fixed_functions.transpose
     concatenate = fixed_functions.concatenate
     gather = fixed_functions.gather
@@ -287,7 +288,7 @@ class FixedUnit:
     def leading_exponent(self, a: Value) -> int | None:
         """Return the least e such that every ``|a| < 2**e``; None if all elements are zero."""
         assert a.frac_bits is not None
-        bound = self._largest(a)
+        bound = self.largest(a)
         return bound.bit_length() - a.frac_bits if bound else None
 
     def cast(self, a: Value, fmt: FixedFormat, rounding: Rounding, key: tuple[int, int]) -> tuple[Operand, CastCounts]:

@@ -78,6 +78,12 @@ def softmax_gradient(unit: FixedUnit, g: Value, shares: Value) -> Value:
     return unit.narrow(Value(leaf(codes), g.frac_bits + PROBABILITY_FRAC_BITS, 2**31 - 1))
 
 
+def settle(unit: FixedUnit, a: Value) -> Value:
+    """Return the same tensor with its largest code as its bound, as where a tensor enters the unit."""
+    a = unit.narrow(a)
+    return Value(a.node, a.frac_bits, unit.largest(a), a.nonnegative)
+
+
 def transpose(unit: FixedUnit, a: Value, axes: tuple[int, ...]) -> Value:
     """Return the tensor with its axes in another order."""
     a = unit.narrow(a)

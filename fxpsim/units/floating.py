@@ -130,6 +130,7 @@ class FloatUnit:
     dropout = floating_functions.dropout
     softmax = floating_functions.softmax
     softmax_gradient = floating_functions.softmax_gradient
+    settle = floating_functions.settle
     transpose = floating_functions.transpose
     concatenate = floating_functions.concatenate
     gather = floating_functions.gather

@@ -53,6 +53,11 @@ def softmax_gradient(unit: FloatUnit, g: Value, shares: Value) -> Value:
     return Value(leaf(softmax_rows.softmax_gradient_float(unit.array(g), unit.array(shares))))
 
 
+def settle(unit: FloatUnit, a: Value) -> Value:
+    """Return the tensor as it is: a float carries its own range."""
+    return a
+
+
 def transpose(unit: FloatUnit, a: Value, axes: tuple[int, ...]) -> Value:
     """Return the tensor with its axes in another order."""
     return Value(leaf(np.transpose(unit.array(a), axes)), nonnegative=a.nonnegative)

@@ -147,6 +147,7 @@ class ReferenceUnit:
     dropout = reference_functions.dropout
     softmax = reference_functions.softmax
     softmax_gradient = reference_functions.softmax_gradient
+    settle = reference_functions.settle
     transpose = reference_functions.transpose
     concatenate = reference_functions.concatenate
     gather = reference_functions.gather

@@ -128,7 +128,17 @@ class ShapeUnit:
         return 0
 
 
-_SAME_SHAPE = {"scale", "relu", "curve", "clip", "dropout", "softmax", "softmax_gradient", "normalize_rows_gradient"}
+_SAME_SHAPE = {
+    "scale",
+    "settle",
+    "relu",
+    "curve",
+    "clip",
+    "dropout",
+    "softmax",
+    "softmax_gradient",
+    "normalize_rows_gradient",
+}
 
 
 class ShapeMac:

@@ -113,6 +113,10 @@ class VectorUnit(Protocol):
         """``shares (g - sum(g shares))`` of every row."""
         ...
 
+    def settle(self, a: Any) -> Any:
+        """Return the same tensor; in fixed point with its largest code as the bound of what follows."""
+        ...
+
     def transpose(self, a: Any, axes: tuple[int, ...]) -> Any:
         """Return the tensor with its axes in another order."""
         ...

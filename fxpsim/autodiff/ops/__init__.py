@@ -14,6 +14,7 @@ from fxpsim.autodiff.ops.elementwise import (
     relu,
     relu6,
     scale,
+    settle,
     subtract,
 )
 from fxpsim.autodiff.ops.layout import concatenate, embedding, scatter_add, transpose
@@ -61,6 +62,7 @@ __all__ = [
     "reshape",
     "scale",
     "scatter_add",
+    "settle",
     "sigmoid",
     "silu",
     "softmax",

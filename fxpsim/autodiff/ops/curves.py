@@ -8,7 +8,7 @@ import math
 from fractions import Fraction
 
 from fxpsim.autodiff.op import Op
-from fxpsim.autodiff.ops.elementwise import multiply, scale, subtract
+from fxpsim.autodiff.ops.elementwise import clip, multiply, scale, subtract
 from fxpsim.autodiff.tensor import Tensor
 from fxpsim.kernels.curves import Curve
 
@@ -28,7 +28,8 @@ class Smooth(Op):
         x = inputs[0]
         match kind:
             case Curve.SIGMOID:
-                slope = subtract(output, multiply(output, output))
+                # the limit is never met: it tells a fixed-point unit how large the slope can be
+                slope = clip(subtract(output, multiply(output, output)), low=Fraction(0), high=Fraction(1, 4))
             case Curve.TANH:
                 carried = multiply(grad, multiply(output, output))
                 return (subtract(grad, carried),)

@@ -129,6 +129,22 @@ class Dropout(Op):
         return (dropout(grad, threshold=threshold, key=key),)
 
 
+class Settle(Op):
+    """The same tensor, and the same gradient. In fixed point it takes the leading bit of its largest code.
+
+    A fixed-point unit knows a bound of every result before it is computed; over the steps of a recurrence such bounds
+    only grow. This op measures the tensor (a maximum, as behind the MAC array), so that they begin anew.
+    """
+
+    name = "settle"
+
+    def value(self, engine, a):
+        return engine.vector.settle(a)
+
+    def gradient(self, grad, inputs, output, saved):
+        return (settle(grad),)
+
+
 def relu6(a: Tensor) -> Tensor:
     """``min(max(x, 0), 6)``."""
     return clip(a, low=Fraction(0), high=Fraction(6))
@@ -145,6 +161,7 @@ multiply = Multiply()
 clip = Clip()
 inside = Inside()
 dropout = Dropout()
+settle = Settle()
 scale = Scale()
 relu = Relu()
 gate = Gate()
