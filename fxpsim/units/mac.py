@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from fxpsim.accelerator import Accelerator
 from fxpsim.errors import UserError
 from fxpsim.kernels import mac
-from fxpsim.numerics import Overflow
+from fxpsim.numerics import Overflow, RandomBits
 from fxpsim.units.values import Accumulated, Operand
 
 
@@ -33,6 +34,19 @@ class MacArray:
             chunk=unit.chunk,
         )
         self.overflowed = 0
+        self.begin_step(RandomBits())
+
+    def begin_step(self, random: RandomBits) -> None:
+        """Start a step: products that are rounded stochastically draw from ``random``, GEMM by GEMM."""
+        self._random, self._calls = random, 0
+
+    def _spec(self) -> mac.MacSpec:
+        """Return the accumulator of the next GEMM, with random bits of its own where it needs any."""
+        if not (self.spec.rounds and self.spec.rounding.is_stochastic):
+            return self.spec
+        self._calls += 1
+        key0, key1 = self._random.derive(self._calls).key
+        return replace(self.spec, key0=key0, key1=key1)
 
     def run(self, operation: str, a: Operand, b: Operand, **attributes: Any) -> Accumulated:
         """Run ``matmul``, ``conv2d``, ``conv2d_input_grad`` or ``conv2d_weight_grad``."""
@@ -40,7 +54,7 @@ class MacArray:
             return self._float(operation, a, b, attributes)
         first, second = _BOUND_NAMES[operation]
         bounds = {first: a.bound, second: b.bound}
-        result = getattr(mac, operation)(a.codes, b.codes, self.spec, **attributes, **bounds)
+        result = getattr(mac, operation)(a.codes, b.codes, self._spec(), **attributes, **bounds)
         if result.overflowed and self.raises:
             raise UserError(
                 f"{result.overflowed} accumulator updates left the range of {self.spec.word_bits} bits",

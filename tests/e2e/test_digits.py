@@ -92,7 +92,7 @@ def plain(request, tmp_path_factory) -> tuple[str, str]:
     [
         (("--threads", 1), {}),
         (("--threads", 3, "--set", "evaluation_batch=100"), {}),
-        (("--progress", "live"), {"OPENBLAS_CORETYPE": "Nehalem"}),
+        (("--progress", "live"), {"OPENBLAS_CORETYPE": "Nehalem", "FXPSIM_MAC": "blas"}),
         (("--progress", "off"), {"NUMBA_CPU_NAME": "generic"}),
     ],
     ids=["1 thread", "3 threads, another evaluation batch", "another BLAS core, another display", "generic CPU"],

@@ -10,7 +10,8 @@ Three questions decide.
    could overflow, K is cut into segments that are flushed into 64 bits, and wide operands are split.
 3. *Otherwise* every step (or chunk) visits the overflow logic, in the narrowest lane that adds one step exactly.
 
-Roundings of products, and whatever is too wide for all of this, go through the stepwise kernel.
+Roundings of products, and whatever is too wide for all of this, go through the stepwise kernel. ``FXPSIM_MAC=blas``
+puts the reference path in front of all lanes.
 """
 
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fxpsim.kernels.lanes import cpu
-from fxpsim.kernels.mac import stepwise
+from fxpsim.kernels.mac import blas, stepwise
 from fxpsim.kernels.mac.frames import framed, image_of
 from fxpsim.kernels.mac.packing import SEGMENT, Packed, pack
 from fxpsim.kernels.mac.spec import MacResult, MacSpec
@@ -26,6 +27,7 @@ from fxpsim.kernels.mac.tables import grouped
 from fxpsim.kernels.mac.task import Task, merged
 from fxpsim.kernels.mac.tile import CHUNK, DOT8, DOT16, FLOAT32, FLOAT64, Lane, Tile
 from fxpsim.kernels.mac.tiles import Reading, run_tiles, tile_shape
+from fxpsim.kernels.memory import empty
 from fxpsim.numerics import Overflow
 
 _INT32 = 1 << 31
@@ -111,7 +113,7 @@ def contract(task: Task, spec: MacSpec, a_bound: int, b_bound: int) -> MacResult
         If a product, or the sum of a chunk, can exceed 2^62.
     """
     stepwise.check_widths(spec, task.k, a_bound, b_bound)
-    codes = np.empty(task.shape, spec.dtype)
+    codes = empty(task.shape, spec.dtype)
     if not codes.size or not task.k:
         codes[...] = 0
         return MacResult(codes=codes, overflowed=0, max_abs=0)
@@ -119,7 +121,9 @@ def contract(task: Task, spec: MacSpec, a_bound: int, b_bound: int) -> MacResult
     nonnegative = task.a.dtype.kind == "u" and task.b[0].dtype.kind == "u"
     bounds = Bounds(a=a_bound, b=b_bound, k=task.k, nonnegative=nonnegative)
     notes = None
-    if not spec.rounds:
+    if blas.wanted() and not spec.rounds:
+        notes = _by_blas(task, spec, bounds, out)
+    if notes is None and not spec.rounds:
         wide = merged(task, FLOAT32.columns(cpu())) if spec.step == 1 else task
         notes = _exact(wide, spec, bounds, out)
         if notes is None and spec.overflow not in _WRAPS:
@@ -174,6 +178,14 @@ def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[
         )
         overflowed, max_abs = overflowed + notes[0], max(max_abs, notes[1])
     return overflowed, max_abs
+
+
+def _by_blas(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[int, int] | None:
+    """Take the exact sums of the reference path, if they decide."""
+    if spec.overflow is not Overflow.WRAP and not _holds(spec, bounds.total, bounds.nonnegative):
+        return None
+    sums = blas.exact_sums(task, bounds.a, bounds.b)
+    return None if sums is None else blas.finish(sums, spec, out)
 
 
 def _segments(lane: Lane, bounds: Bounds, largest: int) -> tuple[bool, int]:

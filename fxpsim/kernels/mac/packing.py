@@ -19,6 +19,7 @@ from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac.moves import pack_group
 from fxpsim.kernels.mac.tables import Grouping
 from fxpsim.kernels.mac.tile import CHUNK, Lane
+from fxpsim.kernels.memory import empty
 from fxpsim.kernels.threads import inline, parallel_for
 
 SEGMENT = 128
@@ -31,7 +32,7 @@ _ALIGNMENT = 64  # a register load that crosses a cache line takes twice as long
 def aligned_empty(size: int, dtype: str) -> np.ndarray:
     """Return an uninitialized flat array that begins at a cache line."""
     size_bytes = size * np.dtype(dtype).itemsize
-    raw = np.empty(size_bytes + _ALIGNMENT, np.uint8)
+    raw = empty(size_bytes + _ALIGNMENT, np.uint8)
     begin = -raw.ctypes.data % _ALIGNMENT
     return raw[begin : begin + size_bytes].view(dtype)
 
