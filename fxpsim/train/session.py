@@ -116,6 +116,7 @@ class Session:
             The batch as the data set stores it.
         """
         self.precision.begin_step(index)
+        self.engine.mac.begin_step(self.random.derive("accumulate", index))
         counting = self.counter is None
         if counting:
             self.counter = self.engine.counter = WorkloadCounter()
@@ -220,6 +221,7 @@ class Session:
         """Return mean loss, samples and right answers over a split; nothing is recorded or changed."""
         total, samples, correct = 0, 0, 0
         with self.engine.inference():
+            self.engine.mac.begin_step(self.random.derive("evaluate"))
             self._bind(requires_grad=False)
             for inputs, targets in batches(split, batch=self.recipe.evaluation_batch):
                 part = ops.softmax_cross_entropy(self.network(self._input(inputs)), targets)
