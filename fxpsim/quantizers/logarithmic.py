@@ -25,12 +25,15 @@ from numpy.typing import NDArray
 from fxpsim.array import QTensor
 from fxpsim.errors import UserError
 from fxpsim.kernels.cast import storage_dtype
+from fxpsim.kernels.jit import kernel
+from fxpsim.kernels.threads import parallel_for
 from fxpsim.numerics import FixedFormat, RandomBits
 from fxpsim.quantizers.base import Array, Bits, Encoded, Evidence, TensorQuantizer
 from fxpsim.quantizers.inputs import values_of, word_of
 from fxpsim.quantizers.registry import tensor_quantizers
 
 LARGEST_GAMMA = 4096
+UNIT = 8192
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,13 +117,33 @@ class LogarithmicCodes(TensorQuantizer):
         mantissa, exponent = np.frexp(magnitude)  # mantissa in [1/2, 1)
         top_mantissa, top = math.frexp(float(magnitude.max()))
         top -= top_mantissa == 0.5  # a power of two is its own scale
-        within = np.searchsorted(octave_points(self.gamma, halves=True), 2.0 * mantissa, side="right")
+        within = _points_below(mantissa, octave_points(self.gamma, halves=True) / 2.0)
         code = word.max_code + (exponent.astype(np.int64) - 1 - top) * self.gamma + within
         reading = Logarithmic(gamma=self.gamma, largest=word.max_code, exponent=top)
         smallest = float(reading.values(np.ones(1, np.int64))[0])
         code = np.where(magnitude < smallest / 2, 0, np.clip(code, 1, word.max_code))
         signed = (np.sign(values) * code).astype(storage_dtype(word_bits, True))
         return Encoded(codes=signed, format=word, reading=reading, error_share=0.5)
+
+
+def _points_below(x: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return how many of the rising points are at most x; their number is a power of two."""
+    out = np.empty(x.shape, np.int64)
+    parallel_for(_count_below, -(-x.size // UNIT), x.reshape(-1), points, out.reshape(-1))
+    return out
+
+
+@kernel
+def _count_below(begin, end, x, points, out):
+    first, last = begin * UNIT, min(end * UNIT, x.size)
+    xs, counts = x[first:last], out[first:last]
+    for i in range(xs.size):
+        count, stride = 0, points.size
+        while stride > 0:
+            if count + stride <= points.size and points[count + stride - 1] <= xs[i]:
+                count += stride
+            stride >>= 1
+        counts[i] = count
 
 
 @cache

@@ -159,13 +159,24 @@ def _rows(begin, end, x, low, factor, sizes, words, out):
 def _blocks(begin, end, x, factor, largest, sizes, words, out):
     tall, wide, mode = sizes[0], sizes[1], sizes[2]
     columns, depth = x.shape[1], x.shape[2]
+    width = columns * depth
+    # factor and limit of every element of a row, so that the loop over the row has no blocks in it
+    fs, tops = np.empty(width), np.empty(width)
+    filled = -1
     for r in range(begin, end):
-        for c in range(columns):
-            fs, ls = factor[r // tall, c // wide], largest[r // tall, c // wide]
-            xs, cs = x[r, c], out[r, c]
-            first = (r * columns + c) * depth
-            for i in range(depth):
-                y = np.float64(xs[i]) * fs[i]
-                code = _stochastic(y, np.float64(words[first + i])) if mode == 3 else _nearest(y, mode)
-                top = np.float64(ls[i])
-                cs[i] = np.int32(min(max(code, -top), top))
+        if r // tall != filled:
+            filled = r // tall
+            for c in range(columns):
+                of_block, limit = factor[filled, c // wide], largest[filled, c // wide]
+                for i in range(depth):
+                    fs[c * depth + i], tops[c * depth + i] = of_block[i], limit[i]
+        xs, cs = x[r].reshape(width), out[r].reshape(width)
+        if mode == 3:
+            ws = words[r * width : (r + 1) * width]
+            for i in range(width):
+                code = _stochastic(np.float64(xs[i]) * fs[i], np.float64(ws[i]))
+                cs[i] = np.int32(min(max(code, -tops[i]), tops[i]))
+        else:
+            for i in range(width):
+                code = _nearest(np.float64(xs[i]) * fs[i], mode)
+                cs[i] = np.int32(min(max(code, -tops[i]), tops[i]))
