@@ -13,6 +13,8 @@ import numpy as np
 from fxpsim import nn
 from fxpsim.autodiff import Tensor, ops
 
+EXAMPLE_INPUT = (64,)  # tokens of a sample, where sizes are compared
+
 
 class Block(nn.Module):
     """Attention and a two-layer network, each behind a layer normalization and beside a shortcut."""

@@ -10,6 +10,8 @@ Zaremba, Sutskever, Vinyals, "Recurrent neural network regularization", 2014, se
 from fxpsim import nn
 from fxpsim.autodiff import Tensor
 
+EXAMPLE_INPUT = (64,)  # tokens of a sample, where sizes are compared
+
 
 class LanguageModel(nn.Module):
     """Embedding, LSTM layers, scores of the next token."""

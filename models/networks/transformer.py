@@ -12,6 +12,8 @@ import numpy as np
 from fxpsim import nn
 from fxpsim.autodiff import Tensor, ops
 
+EXAMPLE_INPUT = (21,)  # 10 tokens of the source and 11 of the target, where sizes are compared
+
 
 class Network(nn.Module):
     """Two fully connected layers with ReLU."""
