@@ -107,9 +107,11 @@ def exact_product(a, b):
 
 @pytest.mark.parametrize("octaves", [1, 10, 28])
 def test_product_of_mixed_tiles_is_the_exact_sum(octaves):
-    """With 28 octaves many sums spread beyond the frame of 62 bits, and some cancel."""
+    """With 28 octaves between tiles many sums spread beyond the frame of 62 bits, and some cancel."""
     rng = np.random.default_rng(octaves)
-    x, y = spread((9, 14), 4, octaves), spread((14, 6), 5, octaves)
+    x, y = spread((9, 14), 4, 2), spread((14, 6), 5, 2)
+    x *= np.kron(2.0 ** rng.integers(-octaves, octaves, (3, 4)), np.ones((4, 4)))[:9, :14].astype(np.float32)
+    y *= np.kron(2.0 ** rng.integers(-octaves, octaves, (4, 2)), np.ones((4, 4)))[:14, :6].astype(np.float32)
     a = DynastyBlocks().encode(x, bits=rng.choice([0, 2, 4, 6, 8], (3, 4)))
     b = DynastyBlocks().encode(y, bits=rng.choice([2, 8], (4, 2)))
     assert block_matmul(a, b).tolist() == exact_product(a, b)
@@ -127,6 +129,16 @@ def test_product_of_largest_codes():
     a = BlockFloatingPoint(block=4).encode(x, bits=16)
     b = BlockFloatingPoint(block=4, axis=0).encode(x.T.copy(), bits=16)
     assert block_matmul(a, b).tolist() == [[4096 * float(a.value[0, 0]) ** 2]]
+
+
+@pytest.mark.parametrize("apart", [8, 18, 20, 31, 32, 40])
+def test_largest_codes_around_the_limit_of_the_frame(apart):
+    """4096 products of 30 bits and one far below: 20 octaves apart they just fit 62 bits, more go another way."""
+    x = np.full((1, 4096), 1.99, np.float32)
+    x[0, -4:] *= np.float32(2.0**-apart)
+    a = BlockFloatingPoint(block=4).encode(x, bits=16)
+    b = BlockFloatingPoint(block=4, axis=0).encode(np.full((4096, 1), 1.99, np.float32), bits=16)
+    assert block_matmul(a, b).tolist() == exact_product(a, b)
 
 
 def test_blocks_must_agree_along_k():

@@ -39,6 +39,14 @@ def test_wage_learning_rate_is_the_move_of_the_largest_gradient(rate):
     assert set(np.unique(encoded.codes).tolist()) <= {-int(rate), -int(rate) - 1} | {0, -1}
 
 
+def test_wage_gradients_above_the_power_of_two_do_not_clip():
+    x = np.full(4000, 1.4, np.float32)
+    for rate in (1.0, 8.0):
+        encoded = Wage(role="gradient", learning_rate=rate).encode(x, bits=8, random=RandomBits())
+        assert encoded.exponent_discarded == 0
+        assert encoded.codes.mean() == pytest.approx(1.4 * rate, rel=0.02)
+
+
 def test_wage_exponent_rounds_at_the_root_of_two():
     root = np.sqrt(2)
     assert nearest_exponent(root * (1 - 1e-15)) == 0

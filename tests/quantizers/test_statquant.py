@@ -36,7 +36,7 @@ def variance(quantizer, x, bits, draws=4):
 # ratios of 128 x 512 normal rows at 8 bits: number of groups, PTQ without alignment / PSQ, PSQ / BHQ
 TABLE = [
     ("uniform", range(59, 64), (1.8, 2.7), 1.0),
-    ("one_row", range(1, 2), (110, 210), 95),
+    ("one_row", range(1, 2), (80, 240), 95),
     ("eight_rows", range(8, 9), (16, 30), 11.9),
     ("lognormal", range(28, 31), (12, 96), 4.4),
 ]
