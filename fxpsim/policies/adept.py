@@ -90,7 +90,9 @@ class Adept(AdeptOptions):
         before = Strategy(state["strategy"])
         strategy = adapted_strategy(before, state["losses"], loss, window)
         kept = state["losses"][-window:] if len(state["losses"]) > window else state["losses"]
-        log = [["", "", f"strategy: {before} to {strategy}", loss / 2**LOSS_BITS]] if strategy != before else []
+        log = (
+            [["", "", f"strategy: {before} to {strategy}", Fraction(loss, 2**LOSS_BITS)]] if strategy != before else []
+        )
         return {**state, "strategy": str(strategy), "losses": [*kept, loss], "log": log}
 
     def _penalty(self, state: State, statistics: Statistics) -> Fraction:
@@ -161,10 +163,10 @@ class Adept(AdeptOptions):
             logarithm, word, frac, strategy, buffer_bits=self.buffer_bits, max_word_bits=self.max_word_bits
         )
         quantities = {
-            "kl": float(distance),
+            "kl": distance,
             "pushed_down_word_bits": word,
             "pushed_down_frac_bits": frac,
-            "diversity": float(1 / inverse) if inverse else None,
+            "diversity": 1 / inverse if inverse else None,
             "added_frac_bits": added,
             "lookback": own["lookback"],
             "resolution": own["resolution"],

@@ -89,8 +89,8 @@ class Policy(Protocol):
     """Decides the bits of each layer and stream over time. Pure: all it remembers is in the state.
 
     ``update`` may leave two entries in the state for the outside: ``log``, what it decided in this call and from which
-    quantities (``[layer, stream, quantity, value]`` each; taken away by the caller), and ``work``, the scalar
-    operations that the policy itself has spent so far, by layer.
+    quantities (``[layer, stream, quantity, value]`` each, exact values as rationals; taken away by the caller), and
+    ``work``, the scalar operations that the policy itself has spent so far, by layer.
     """
 
     def init(self, layers: Sequence[str], word_bits: Mapping[str, int]) -> State:

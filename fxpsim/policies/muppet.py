@@ -123,8 +123,8 @@ class Muppet:
         threshold = alpha + beta * exp(-rate * epoch)
         violations = state["violations"] + (Fraction(largest, now) > threshold)
         level = state["level"]
-        log = [["", "", "diversity", now / 2**32], ["", "", "ratio", largest / now]]
-        log.append(["", "", "threshold", float(threshold)])
+        log = [["", "", "diversity", Fraction(now, 2**32)], ["", "", "ratio", Fraction(largest, now)]]
+        log.append(["", "", "threshold", threshold])
         log.append(["", "", "violations", violations])
         if violations >= self.patience:
             level, largest, violations = level + 1, None, 0

@@ -125,7 +125,8 @@ class RunPrecision:
         for where, of, quantity, value in log:
             q = self._current.get((where, of))
             bits = {"word_bits": q and q.word_bits, "frac_bits": q and getattr(q, "frac_bits", None)}
-            line = {"step": self.step, "layer": where, "stream": of, "quantity": quantity, "value": value}
+            line = {"step": self.step, "layer": where, "stream": of, "quantity": quantity}
+            line["value"] = float(value) if isinstance(value, Fraction) else value
             self.decisions.append(line | bits)
 
     def _stream(self, layer: str, stream: str) -> str:

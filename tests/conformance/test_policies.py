@@ -3,6 +3,7 @@
 import copy
 import json
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import pytest
@@ -19,11 +20,12 @@ SETTINGS = [
     ("adept", {"pushdown": "hardware", "tolerance": 0.02, "lookback_low": 5, "lookback_high": 9}),
     ("adept", {"lookback_low": 5, "lookback_high": 9, "max_word_bits": 16, "buffer_bits": 3}),
     ("apt", {"mode": 2, "error_measure": "element_wise", "threshold": 0.1}),
-    ("muppet", {"resolution": 1, "patience": 1, "beta": 0.0}),
+    ("muppet", {"resolution": 2, "patience": 1, "beta": 0.0}),
 ]
 IDS = [f"{name}-{'-'.join(str(v) for v in options.values())}".rstrip("-") for name, options in SETTINGS]
 
 
+@cache
 def tensor(*labels, codes: bool = False) -> Sample:
     words = RandomBits(seed=5).derive(*labels).words(240).astype(np.int64) - 2**31
     words = words * np.exp2(-(np.arange(240) % 12)).astype(np.float32)  # magnitudes over some octaves
@@ -77,14 +79,14 @@ def test_bits_stay_in_range_and_replay_decides_alike(name, options, codes):
     policy, state = fresh(name, options)
     assert advance(policy, state, range(STEPS), codes=codes)[1] == decisions
     moved = len({str(step) for step in decisions}) > 1
-    assert moved is (name != "static" and (name != "muppet" or bool(options)) and not (name == "marvin" and False))
+    assert moved is (name != "static" and (name, options) != ("muppet", {})), "MuPPET waits for violations"
 
 
 @pytest.mark.parametrize(("name", "options"), SETTINGS, ids=IDS)
 def test_the_state_survives_a_checkpoint_anywhere(name, options):
     policy, state = fresh(name, options)
     _, whole = advance(policy, state, range(STEPS))
-    for at in (1, 7, 63):
+    for at in (7, 63):
         policy, state = fresh(name, options)
         state, _ = advance(policy, state, range(at))
         state = from_json(json.loads(json.dumps(to_json(state))))
