@@ -49,9 +49,11 @@ def program_source(program: Program) -> tuple[str, dict[str, Any]]:
         f"def vector_program({', '.join(signature)}):",
         "    rows, columns, step = shape[0], shape[1], shape[2]",
         *("    " + line for line in body.parameter_lines()),
+        *("    " + line for line in body.noise_buffers()),
         "    for unit in range(begin, end):",
         "        first = unit * step",
         "        last = min(first + step, rows)",
+        *("        " + line for line in body.noise_lines()),
         *("        " + line for line in body.reduction_starts()),
     ]
     if program.columns:
@@ -79,6 +81,31 @@ class _Body:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.namespace: dict[str, Any] = {"np": np}
+        self.first = len(program.inputs) + len(program.parameters)
+        # instruction -> values of its two keys, where the random word is that of the element itself
+        self.noises = {
+            k: operands[1:]
+            for k, (name, operands, _) in enumerate(program.instructions)
+            if name == "random_word" and self._is_index(operands[0])
+        }
+        if self.noises:
+            self.namespace |= {"fill_words": random.fill_words, "GROUP": random.GROUP}
+
+    def _is_index(self, value: int) -> bool:
+        return value >= self.first and self.program.instructions[value - self.first][0] == "index"
+
+    def noise_buffers(self) -> list[str]:
+        return [f"words{k} = np.empty(step * columns + 2 * GROUP, np.uint32)" for k in self.noises]
+
+    def noise_lines(self) -> list[str]:
+        """Fill the random words of a whole unit: in groups they cost half as much, and in 32-bit lanes."""
+        if not self.noises:
+            return []
+        lines = ["origin = first * columns // GROUP * GROUP", "for group in range(origin, last * columns, GROUP):"]
+        for k, (key0, key1) in self.noises.items():
+            part = f"words{k}[group - origin : group - origin + GROUP]"
+            lines.append(f"    fill_words(group, v{key0}, v{key1}, {part})")
+        return lines
 
     def parameter_lines(self) -> list[str]:
         first = len(self.program.inputs)
@@ -102,6 +129,7 @@ class _Body:
             else:
                 lines.append(f"v{i} = in{i}[row]")
         lines += [f"y{i} = out{i}[a:b]" for i in range(len(self.program.stores))]
+        lines += [f"w{k} = words{k}[a - origin : b - origin]" for k in self.noises]
         for i, (kind, _) in enumerate(self.program.reductions):
             if kind == "max_abs":
                 lines.append(f"z{i} = view{i}[a:b]")
@@ -116,9 +144,11 @@ class _Body:
             if kind != "row":
                 wide = "np.float32" if dtype == "f32" else ("np.int64" if dtype == "i64" else "np.int32")
                 lines.append(f"v{i} = {wide}(x{i}[i])")
-        first = len(program.inputs) + len(program.parameters)
         for k, (name, operands, dtype) in enumerate(program.instructions):
-            lines += self._instruction(name, [f"v{o}" for o in operands], f"v{first + k}", dtype)
+            if k in self.noises:
+                lines.append(f"v{self.first + k} = {CASTS[dtype]}(w{k}[i])")
+            else:
+                lines += self._instruction(name, [f"v{o}" for o in operands], f"v{self.first + k}", dtype)
         lines += [f"y{i}[i] = v{value}" for i, (value, _) in enumerate(program.stores)]
         for i, (kind, value) in enumerate(program.reductions):
             if kind == "sum":
