@@ -26,16 +26,20 @@ def learning_figures(run: Run) -> list[Figure]:
 
 
 def bits_figure(histories: Sequence[StreamHistory], steps: int) -> Figure | None:
-    """Return the mean word length of each stream over the steps; None where no stream ever changes."""
+    """Return the mean word length of the streams that change, over the steps; None where none does."""
     edges = np.unique(np.linspace(0, steps, min(steps, _BINS) + 1).round())
-    means = mean_bits_over_time(histories, edges)
-    if all(np.unique(values[~np.isnan(values)]).size < 2 for values in means.values()):
+    means = {
+        stream: values
+        for stream, values in mean_bits_over_time(histories, edges).items()
+        if np.unique(values[~np.isnan(values)]).size > 1
+    }
+    if not means:
         return None
     series = [
         Line(label=stream, x=edges[:-1].tolist(), y=values.tolist(), **series_style(place))
         for place, (stream, values) in enumerate(means.items())
     ]
-    caption = "Mean over all layers, weighted by the elements of their tensors; float32 counts as 32 bits."
+    caption = "Of the streams that change; over all layers, weighted by elements. float32 counts as 32 bits."
     return lines(series, title="Mean word bits of each stream", caption=caption, x_label="step")
 
 

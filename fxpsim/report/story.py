@@ -19,7 +19,7 @@ def run_story(run: Run, histories: list[StreamHistory], gains: str) -> str:
     )
     exact = {
         True: " Every step was executed bit for bit as the accelerator would.",
-        False: " The run is not bit-exact: some of it is float.",
+        False: " Some of the run is float, so it is not bit-exact.",
     }.get(run.summary.get("bit_exact"), "")  # type: ignore[call-overload]
     return (
         f"{network(run)} trained on {data(run)} for {plural(_epochs(run), 'epoch')} ({plural(run.steps, 'step')}) "
