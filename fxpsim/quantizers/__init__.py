@@ -9,7 +9,7 @@ from fxpsim.quantizers.block_floating_point import BlockFloatingPoint
 from fxpsim.quantizers.block_matmul import block_bit_products, block_matmul
 from fxpsim.quantizers.contraction import affine_matmul, contract, transposed
 from fxpsim.quantizers.dorefa import DoReFa
-from fxpsim.quantizers.dynasty import DynastyBlocks, mean_bits
+from fxpsim.quantizers.dynasty import DynastyBlocks
 from fxpsim.quantizers.fixed_point import FixedPoint
 from fxpsim.quantizers.hadamard import PowerOfTwoHadamard
 from fxpsim.quantizers.hgq import HighGranularity
@@ -45,7 +45,6 @@ __all__ = [
     "block_matmul",
     "build",
     "contract",
-    "mean_bits",
     "quantizers",
     "tensor_quantizers",
     "transposed",

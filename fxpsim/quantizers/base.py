@@ -149,6 +149,24 @@ class Encoded:
             return bound
         return self.transform.inverse_bound(bound.reshape(len(bound), -1)).reshape(bound.shape)
 
+    def element_bits(self) -> NDArray[np.int64]:
+        """Return the word length of every element: that of its block where they vary, else that of the codes."""
+        scale = self.reading.scale if isinstance(self.reading, Linear) else None
+        if scale is None or scale.word_bits is None:
+            return np.full(self.shape, self.format.word_bits, np.int64)
+        spread = Scale(step=np.ones_like(scale.step), zero_point=scale.word_bits, block=scale.block)
+        return spread.full(self.shape)[1]
+
+    def bits_histogram(self) -> dict[int, int]:
+        """Return how many elements have each word length (0: skipped), as a history records it."""
+        bits, counts = np.unique(self.element_bits(), return_counts=True)
+        return dict(zip(bits.tolist(), counts.tolist(), strict=True))
+
+    @property
+    def mean_bits(self) -> float:
+        """Mean word length per element, without exponents and bit-width maps."""
+        return int(self.element_bits().sum()) / self.codes.size
+
     def linear(self, where: str) -> Linear:
         """Return the reading if codes are evenly spaced; refuse others."""
         if not isinstance(self.reading, Linear):

@@ -16,7 +16,6 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from fxpsim.array import Scale
 from fxpsim.errors import UserError
 from fxpsim.kernels.jit import kernel
 from fxpsim.kernels.threads import parallel_for
@@ -89,15 +88,7 @@ def block_bit_products(a: Encoded, b: Encoded) -> int:
     >>> block_bit_products(a, DynastyBlocks().encode(ones.T.copy(), bits=2))
     1024
     """
-    bits = [_element_bits(operand) for operand in (a, b)]
-    return int(bits[0].sum(axis=0) @ bits[1].sum(axis=1))
-
-
-def _element_bits(encoded: Encoded) -> NDArray[np.int64]:
-    scale = encoded.linear("block_bit_products").scale
-    if scale.word_bits is None:
-        return np.full(encoded.shape, encoded.format.word_bits, np.int64)
-    return Scale(step=np.ones_like(scale.step), zero_point=scale.word_bits, block=scale.block).full(encoded.shape)[1]
+    return int(a.element_bits().sum(axis=0) @ b.element_bits().sum(axis=1))
 
 
 def _blocks(encoded: Encoded, name: str) -> _Blocks:

@@ -53,6 +53,8 @@ class DynastyBlocks(TensorQuantizer):
     >>> encoded = DynastyBlocks().encode(x, bits=np.array([[8, 0], [2, 4]]))
     >>> encoded.codes[0].tolist(), encoded.value[4:, 4].tolist()
     ([80, 16, 16, 16, 0, 0, 0, 0], [1.25, 0.25, 0.25, 0.25])
+    >>> encoded.bits_histogram(), encoded.mean_bits
+    ({0: 16, 2: 16, 4: 16, 8: 16}, 3.5)
     """
 
     rounding: Rounding = Rounding.HALF_EVEN
@@ -102,19 +104,6 @@ class DynastyBlocks(TensorQuantizer):
         scale = Scale(step=step.reshape(shape), word_bits=used.reshape(shape), block=cut)
         word = FixedFormat(word_bits=max(int(used.max()), 2), frac_bits=0, signed=True)
         return Encoded(codes=codes.reshape(values.shape), format=word, reading=Linear(scale=scale), error_share=1.0)
-
-
-def mean_bits(encoded: Encoded) -> float:
-    """Return the mean bits per element of the codes, without exponents (8 bits per block) and map.
-
-    >>> mean_bits(DynastyBlocks().encode(np.ones((4, 8), np.float32), bits=np.array([[8, 2]])))
-    5.0
-    """
-    scale = encoded.linear("mean_bits").scale
-    if scale.word_bits is None:
-        return float(encoded.format.word_bits)
-    per_element = Scale(step=np.ones_like(scale.step), zero_point=scale.word_bits, block=scale.block)
-    return int(per_element.full(encoded.shape)[1].sum()) / encoded.codes.size
 
 
 def _matrix(values: NDArray[Any]) -> NDArray[Any]:

@@ -15,6 +15,8 @@ from fxpsim.quantizers.base import Bits, TensorQuantizer
 EXACT_BITS = 53
 """Codes of at most this many bits are exact in binary64, in which the quantizers compute."""
 
+LEAST, LARGEST = 2.0**-500, 2.0**500
+
 
 def values_of(x: Any, quantizer: TensorQuantizer) -> NDArray[np.floating[Any]]:
     """Return the numbers of a tensor, exactly, and refuse what the quantizer cannot take.
@@ -61,7 +63,21 @@ def values_of(x: Any, quantizer: TensorQuantizer) -> NDArray[np.floating[Any]]:
         raise UserError(f"a tensor of shape {array.shape}", where=where, expected="at least one axis and one element")
     if not np.isfinite(array).all():
         raise UserError("the tensor has infinities or NaN", where=where, expected="finite numbers")
+    if array.dtype == np.float64:
+        _refuse_extremes(array, where)
     return np.ascontiguousarray(array)
+
+
+def _refuse_extremes(array: NDArray[np.float64], where: str) -> None:
+    """Refuse magnitudes whose ranges or reciprocals might leave binary64; those of binary32 never do."""
+    magnitude = np.abs(array)
+    if ((magnitude > LARGEST) | ((magnitude < LEAST) & (magnitude > 0))).any():
+        raise UserError(
+            "the tensor has numbers beyond 2**500 or below 2**-500",
+            where=where,
+            expected="magnitudes that leave room for ranges and steps in binary64",
+            remedy="scale the tensor",
+        )
 
 
 def word_of(bits: Bits, quantizer: TensorQuantizer) -> int:

@@ -268,6 +268,8 @@ def test_refuses_what_it_cannot_take(name, options, bits):
         (np.array([[np.nan, 1]], np.float32), "infinities or NaN"),
         (np.array([[np.inf, 1]], np.float32), "infinities or NaN"),
         (np.zeros((0, 3), np.float32), "shape"),
+        (np.array([[1e300, 1.0]]), "beyond"),
+        (np.array([[1e-300, 1.0]]), "below"),
         (np.ones((2, 2), np.int64), "int64"),
     ]:
         with pytest.raises(UserError, match=message):

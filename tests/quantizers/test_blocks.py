@@ -10,7 +10,7 @@ import pytest
 from fxpsim.errors import UserError
 from fxpsim.numerics import Rounding
 from fxpsim.numerics.oracle import round_fraction
-from fxpsim.quantizers import BlockFloatingPoint, DynastyBlocks, block_bit_products, block_matmul, mean_bits
+from fxpsim.quantizers import BlockFloatingPoint, DynastyBlocks, block_bit_products, block_matmul
 from fxpsim.quantizers.contraction import transposed
 
 
@@ -68,9 +68,9 @@ def test_mxint8_example():
 
 
 def test_headroom_doubles_the_step_only_where_something_would_clip():
-    x = np.array([[1.0, 1.99], [1.0, 1.98]], np.float32)
+    x = np.array([[1.0, 1.99], [1.0, 1.98], [1.0, 127 / 64]], np.float32)
     step = BlockFloatingPoint(block=2, headroom=True).encode(x, bits=8).reading.scale.step
-    assert step.ravel().tolist() == [1 / 32, 1 / 64]
+    assert step.ravel().tolist() == [1 / 32, 1 / 64, 1 / 64]
 
 
 def test_shared_exponents_have_eight_bits():
@@ -87,7 +87,8 @@ def test_dynasty_skips_tiny_blocks_and_no_others():
     assert not encoded.codes[:, :4].any()
     assert (encoded.codes[:, 4:] == 64).all()
     assert encoded.reading.scale.word_bits.tolist() == [[0, 8]]
-    assert mean_bits(encoded) == 4.0
+    assert encoded.mean_bits == 4.0
+    assert encoded.bits_histogram() == {0: 16, 8: 16}
 
 
 def test_dynasty_refuses_other_widths_and_maps():

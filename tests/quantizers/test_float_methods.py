@@ -101,6 +101,11 @@ def test_fraction_lengths_per_weight():
     assert np.array_equal(aligned(encoded).value, encoded.value)
 
 
+def test_ties_of_weights_go_up():
+    x = np.array([0.5, -0.5, 1.5, -1.5, 0.49999997], np.float32)
+    assert HighGranularity().encode(x, bits=0).codes.tolist() == [1, 0, 2, -1, 0]
+
+
 def test_fraction_lengths_per_column():
     encoded = HighGranularity().encode(X, bits=np.arange(11))
     assert np.array_equal(encoded.value[:, 3], np.floor(X[:, 3].astype(np.float64) * 8 + 0.5) / 8)
