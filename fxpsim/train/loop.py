@@ -203,6 +203,7 @@ class Trainer:
             "train_loss": self.train_loss,
             **self.evaluation,
             "mean_word_bits": session.precision.mean_word_bits(),
+            "width_shares": session.precision.width_shares(),
             "accumulator_overflows": session.engine.mac.overflowed,
             "wall_s": self.wall_s,
         }

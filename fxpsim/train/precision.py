@@ -225,6 +225,18 @@ class RunPrecision:
         bits = [32 if q is None else q.word_bits for (_, stream), q in self._current.items() if stream in MAC_STREAMS]
         return sum(bits) / len(bits)
 
+    def width_shares(self) -> dict[str, dict[str, float]]:
+        """Return stream -> word length (or ``float32``) -> share of layers and steps that had it."""
+        steps: dict[str, dict[str, int]] = {}
+        for row in self.history.rows():
+            width = "float32" if row["frac_bits"] is None else str(row["word_bits"])
+            own = steps.setdefault(row["stream"], {})
+            own[width] = own.get(width, 0) + row["step_end"] - row["step_begin"]
+        return {
+            stream: {width: count / sum(own.values()) for width, count in sorted(own.items())}
+            for stream, own in steps.items()
+        }
+
     @property
     def may_become_float(self) -> bool:
         """Whether the policy leaves fixed point at some time."""

@@ -210,8 +210,9 @@ class Session:
         if self.precision.quantizer(layer, "gradient") is not None:
             operand = engine.quantize(value, "gradient")
             return engine.vector.load(operand.codes, operand.format.frac_bits)
-        fixed = value.frac_bits is not None
-        fmt = FixedFormat(word_bits=engine.vector.word_bits, frac_bits=value.frac_bits) if fixed else None
+        frac_bits, fmt = value.frac_bits, None
+        if frac_bits is not None:
+            fmt = FixedFormat(word_bits=engine.vector.word_bits, frac_bits=frac_bits)
         self.precision.record(layer, "gradient", fmt, CastCounts(0, 0, 0, 0))
         return value
 

@@ -38,6 +38,9 @@ def test_every_method_trains(name, tmp_path):
     assert summary["test_accuracy"] > 0.5, "ten classes"
     assert summary["bit_exact"] is RUNS[name][2]
     assert summary["accumulator_overflows"] == 0
+    assert all(abs(sum(shares.values()) - 1) < 1e-9 for shares in summary["width_shares"].values())
+    if name.startswith("apt"):
+        assert set(summary["width_shares"]["error"]) <= {"8", "16", "24", "32"}
     lines = [json.loads(line) for line in (tmp_path / "run" / "decisions.jsonl").read_text().splitlines()]
     keys = {"step", "layer", "stream", "quantity", "value", "word_bits", "frac_bits"}
     assert lines
