@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from fxpsim.optim.schedules import schedules
 
-
-@schedules.register("plateau")
 @dataclass(kw_only=True)
 class Plateau:
     """Multiply the rate by ``factor`` after ``patience`` observations without a new best loss.
 
-    Whoever runs it calls :meth:`observe` with the loss of each evaluation, and keeps ``state`` in the checkpoint.
+    For training loops of your own: call :meth:`observe` with the loss of each evaluation, and keep ``state`` in the
+    checkpoint. The schedules that a recipe names are functions of the step alone; this one is none of them.
 
     Parameters
     ----------
