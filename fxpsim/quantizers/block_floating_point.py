@@ -4,10 +4,10 @@ r"""Block floating point: one shared exponent per block of a fixed shape, symmet
     c = \mathrm{clip}(\mathrm{round}(x / \mathrm{step}), -(2^{b-1} - 1), 2^{b-1} - 1)
 
 With blocks of 32 along the contraction and ``bits=8`` this is MXINT8 of the OCP Microscaling Formats (MX)
-specification 1.0 (2023): an E8M0 scale, exponents held to -127..127, and elements with 6 fractional bits (the code
--128 is left unused here, so that the range is symmetric). Elements above the largest code clip, by less than one
-step; ``headroom`` (ours) raises the exponent of such a block by one instead, which makes stochastic rounding
-unbiased. Blocks are cut from the tensor as it is; the last ones may be shorter.
+specification 1.0 (2023): an E8M0 scale, exponents held to -127..127, and elements with 6 fractional bits, symmetric
+as in Microsoft's emulation library (microxcaling), whose int4 and int2 are ``bits=4`` and ``bits=2``. Elements above
+the largest code clip, by less than one step; ``headroom`` (ours) raises the exponent of such a block by one instead,
+which makes stochastic rounding unbiased. Blocks are cut from the tensor as it is; the last ones may be shorter.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class BlockFloatingPoint(TensorQuantizer):
     headroom: bool = False
 
     evidence = Evidence.STANDARD
-    source = "OCP Microscaling Formats (MX) Specification 1.0, MXINT8; other widths likewise"
+    source = "OCP Microscaling Formats (MX) Specification 1.0, MXINT8, after microxcaling; other widths likewise"
     takes_codes = True
 
     def __post_init__(self) -> None:

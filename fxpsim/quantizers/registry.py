@@ -43,6 +43,16 @@ def build(table: Mapping[str, Any], *, where: str, among: Registry[type] = quant
     name = table["quantizer"]
     if name == "none":
         return None
+    other = tensor_quantizers if among is quantizers else quantizers
+    if name not in list(among) and name in list(other):
+        raise UserError(
+            f"{name!r} is a {other.kind}, where a {among.kind} is wanted",
+            where=where,
+            expected="one of: none, " + ", ".join(among),
+            remedy="training runs take format quantizers; tensor quantizers are called from Python"
+            if among is quantizers
+            else "name a tensor quantizer",
+        )
     if name not in list(among):
         raise unknown("quantizer", str(name), ["none", *among], where=where)
     kind = among[name]

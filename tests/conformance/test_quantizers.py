@@ -288,6 +288,20 @@ def test_codes_are_those_on_record(name, options, bits):
     assert record[f"{name} {json.dumps(options)} {bits}"] == digest.hexdigest()[:16]
 
 
+def test_the_manual_lists_every_quantizer():
+    page = (Path(__file__).parents[2] / "docs" / "quantizers.md").read_text(encoding="utf-8")
+    for name, kind in ((name, tensor_quantizers[name]) for name in tensor_quantizers):
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
+        assert f"| {kind.evidence.name.lower()} |" in row
+
+
+def test_a_quantizer_of_the_other_kind_is_named_as_such():
+    with pytest.raises(fx.UserError, match="'dorefa' is a tensor quantizer"):
+        build({"quantizer": "dorefa", "role": "weight"}, where="streams.weight")
+    with pytest.raises(fx.UserError, match="'fixed_point' is a quantizer"):
+        make("fixed_point", {"word_bits": 8})
+
+
 def test_unknown_names_and_keys_answer_with_the_nearest():
     with pytest.raises(fx.UserError, match="did you mean 'statquant_psq'"):
         make("statquant_psk", {})
