@@ -88,6 +88,11 @@ def to_float(a):
     return np.float32(a)
 
 
+def to_int32(a):
+    """Integer-valued float within 32 bits to integer."""
+    return np.int32(a)
+
+
 def to_int(a):
     """Integer-valued float to integer."""
     return np.int64(a)
@@ -118,3 +123,13 @@ def whole_root(a):
             root >>= 1
         bit >>= 2
     return root
+
+
+def round_binary32_stochastic(y, noise):
+    """``round_float_stochastic`` of a binary32 number in 32-bit lanes: the fraction times ``2**32`` is exact."""
+    kept = np.trunc(y)
+    part = np.float32(abs(np.float32(y - kept)) * np.float32(4294967296.0))
+    below = np.uint32(np.ceil(part)) > np.uint32(noise)
+    above = np.uint32(np.floor(part)) > np.uint32(4294967295 - noise)
+    away = below if y < 0 else above
+    return kept + np.copysign(np.float32(1 if away else 0), y)

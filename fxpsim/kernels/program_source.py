@@ -17,6 +17,7 @@ from fxpsim.kernels.jit import compile_source, kernel
 if TYPE_CHECKING:
     from fxpsim.kernels.program import Program
 
+FLAGS = ("nonzero", "outside", "vanished", "greater", "equal")
 CASTS = {"i32": "np.int32", "i64": "np.int64", "f32": "np.float32"}
 
 
@@ -130,9 +131,11 @@ class _Body:
                 lines.append(f"v{i} = in{i}[row]")
         lines += [f"y{i} = out{i}[a:b]" for i in range(len(self.program.stores))]
         lines += [f"w{k} = words{k}[a - origin : b - origin]" for k in self.noises]
-        for i, (kind, _) in enumerate(self.program.reductions):
+        for i, (kind, value) in enumerate(self.program.reductions):
             if kind == "max_abs":
                 lines.append(f"z{i} = view{i}[a:b]")
+            elif kind == "sum" and self._is_short(value):
+                lines.append(f"c{i} = np.int32(0)")
             elif kind == "column_sum":
                 lines.append(f"s{i} = slot{i}[unit]")
         return lines
@@ -152,12 +155,20 @@ class _Body:
         lines += [f"y{i}[i] = v{value}" for i, (value, _) in enumerate(program.stores)]
         for i, (kind, value) in enumerate(program.reductions):
             if kind == "sum":
-                lines.append(f"r{i} += np.int64(v{value})")
+                # counts of a slice fit 32 bits: its length does
+                lines.append(
+                    f"c{i} = np.int32(c{i} + v{value})" if self._is_short(value) else f"r{i} += np.int64(v{value})"
+                )
             elif kind == "range":
-                lines += [f"low{i} = min(low{i}, np.int64(v{value}))", f"high{i} = max(high{i}, np.int64(v{value}))"]
+                lines += [f"low{i} = min(low{i}, v{value})", f"high{i} = max(high{i}, v{value})"]
             elif kind == "column_sum":
                 lines.append(f"s{i}[i] += v{value}")
         return lines
+
+    def _is_short(self, value: int) -> bool:
+        """Whether a value is a 0 or a 1, by its instruction."""
+        at = value - self.first
+        return at >= 0 and self.program.instructions[at][0] in FLAGS
 
     def _instruction(self, name: str, arguments: list[str], target: str, dtype: str) -> list[str]:
         if name == "index":
@@ -171,11 +182,12 @@ class _Body:
 
     def reduction_starts(self) -> list[str]:
         lines = []
-        for i, (kind, _) in enumerate(self.program.reductions):
+        for i, (kind, value) in enumerate(self.program.reductions):
             if kind == "sum":
                 lines.append(f"r{i} = np.int64(0)")
             elif kind == "range":
-                lines += [f"low{i} = np.int64(0)", f"high{i} = np.int64(0)"]
+                zero = "np.int32(0)" if self.program.dtype(value) not in ("i64",) else "np.int64(0)"
+                lines += [f"low{i} = {zero}", f"high{i} = {zero}"]
             elif kind == "max_abs":
                 lines.append(f"m{i} = np.int32(0)")
         return lines
@@ -183,8 +195,10 @@ class _Body:
     def after_loop(self) -> list[str]:
         # the bits of a non-negative float order like the float: the largest absolute value is an integer maximum
         lines = []
-        for i, (kind, _) in enumerate(self.program.reductions):
-            if kind == "max_abs":
+        for i, (kind, value) in enumerate(self.program.reductions):
+            if kind == "sum" and self._is_short(value):
+                lines.append(f"r{i} += np.int64(c{i})")
+            elif kind == "max_abs":
                 lines += [f"for i in range(z{i}.size):", f"    m{i} = max(m{i}, np.int32(z{i}[i] & 0x7fffffff))"]
         return lines
 

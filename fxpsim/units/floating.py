@@ -171,10 +171,11 @@ class FloatUnit:
     def cast(self, a: Value, fmt: FixedFormat, rounding: Rounding, key: tuple[int, int]) -> tuple[Operand, CastCounts]:
         """Scale exactly by a power of two, round, saturate, count."""
         scaled = apply("multiply", a.node, parameter(math.ldexp(1.0, fmt.frac_bits), "f32"), dtype="f32")
-        rounded = apply(f"round_float_{rounding}", scaled, noise_node(rounding, key), dtype="f32")
+        name = f"round_float_{rounding}" if rounding is not Rounding.STOCHASTIC else "round_binary32_stochastic"
+        rounded = apply(name, scaled, noise_node(rounding, key), dtype="f32")
         if fmt.word_bits <= EXACT_WORD_BITS:
             low, high = parameter(float(fmt.min_code), "f32"), parameter(float(fmt.max_code), "f32")
-            code = apply("to_int", apply("clamp", rounded, low, high, dtype="f32"), dtype="i32")
+            code = apply("to_int32", apply("clamp", rounded, low, high, dtype="f32"), dtype="i32")
         else:
             limit = 2.0**62
             wide = apply("clamp", rounded, parameter(-limit, "f32"), parameter(limit, "f32"), dtype="f32")

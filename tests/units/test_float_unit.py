@@ -82,3 +82,17 @@ def test_leading_exponent():
 def test_divergence_is_reported(bad):
     with pytest.raises(UserError, match="diverged"):
         unit.leading_exponent(Value(leaf(np.array([[1.0, bad]], np.float32))))
+
+
+def test_stochastic_rounding_in_32_bit_lanes_is_the_general_one():
+    from fxpsim.kernels.primitives import round_binary32_stochastic
+    from fxpsim.kernels.scalar import round_float_stochastic
+
+    random = np.random.default_rng(6)
+    numbers = np.concatenate(
+        [floats(7).ravel(), np.float32([0.5, -0.5, 1 - 2**-24, -(1 - 2**-24), 2.0**-33, -(2.0**-33), -0.0, 3])]
+    )
+    edges = [0, 1, 2**31 - 1, 2**31, 2**31 + 1, 2**32 - 257, 2**32 - 256, 2**32 - 1]
+    for y in numbers:
+        for noise in [*edges, *random.integers(0, 2**32, 8)]:
+            assert round_binary32_stochastic(y, int(noise)) == round_float_stochastic(y, int(noise)), (y, noise)
