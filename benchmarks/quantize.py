@@ -1,6 +1,6 @@
 """Quantization in elements per second, as a share of the speed of a plain copy of the same numbers.
 
-One thread; contestants in turn, several rounds, the best of each (what the processor can do; only shares mean anything).
+One thread; contestants in turn, several rounds, the best of each. Only shares mean anything.
 A copy reads and writes four bytes an element, a cast to 8 bits reads four (or two) and writes one, and counts.
 
     python benchmarks/quantize.py --rounds 9
