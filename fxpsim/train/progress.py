@@ -67,8 +67,9 @@ class Live(Off):
     def __init__(self) -> None:
         from rich.console import Console
         from rich.live import Live as RichLive
+        from rich.text import Text
 
-        self.console = Console()
+        self.console, self.text = Console(), Text
         self.live = RichLive("", console=self.console, refresh_per_second=8, transient=True)
         self.live.start()
         self.shown = 0.0
@@ -79,15 +80,16 @@ class Live(Off):
         if now - self.shown > 0.1:
             self.shown = now
             left = (status.steps - status.step) / max(status.steps_per_s, 1e-9)
-            self.live.update(
-                f"epoch {status.epoch}/{status.epochs}  step {status.step}/{status.steps}  loss {status.loss:.4f}  "
-                f"accuracy {status.accuracy:.4f}  bits {status.mean_word_bits:.1f}  {status.steps_per_s:.1f} steps/s  "
+            line = (
+                f"epoch {status.epoch}/{status.epochs} step {status.step}/{status.steps} loss {status.loss:.4f} "
+                f"acc {status.accuracy:.4f} {status.mean_word_bits:.1f} bits {status.steps_per_s:.1f} steps/s "
                 f"{left:.0f} s left"
             )
+            self.live.update(self.text(line, no_wrap=True, overflow="ellipsis"))
 
     def epoch(self, status: Status, test_loss: float, test_accuracy: float) -> None:
         """Print the epoch's line above the moving one."""
-        self.console.print(_epoch_line(status, test_loss, test_accuracy), highlight=False)
+        self.console.print(_epoch_line(status, test_loss, test_accuracy), highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         """Remove the moving line."""
