@@ -14,6 +14,7 @@ from fxpsim.quantizers.fixed_point import FixedPoint
 from fxpsim.quantizers.hadamard import PowerOfTwoHadamard
 from fxpsim.quantizers.hgq import HighGranularity
 from fxpsim.quantizers.logarithmic import LogarithmicCodes
+from fxpsim.quantizers.logarithmic_matmul import logarithmic_matmul
 from fxpsim.quantizers.niti import Niti
 from fxpsim.quantizers.power_of_two_rows import PowerOfTwoRows
 from fxpsim.quantizers.registry import build, quantizers, tensor_quantizers
@@ -45,6 +46,7 @@ __all__ = [
     "block_matmul",
     "build",
     "contract",
+    "logarithmic_matmul",
     "quantizers",
     "tensor_quantizers",
     "transposed",
