@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
 from fxpsim.policies.adept_options import AdeptOptions
 from fxpsim.policies.base import Decision, Moment, State, Statistics, policies, spent
 from fxpsim.policies.logarithms import hardware_ln, ln
@@ -146,7 +144,7 @@ class Adept(AdeptOptions):
         rule = PushDownRule(self.pushdown)
         sample = statistics.master.first_filter() if self.samples_first_filter else statistics.master
         weights = Weights.of(sample, own["resolution"])
-        word, frac, distance = push_down(
+        found = push_down(
             weights,
             rule,
             word_bits=own["word_bits"],
@@ -160,12 +158,17 @@ class Adept(AdeptOptions):
         if inverse:
             logarithm = (hardware_ln if rule is PushDownRule.HARDWARE else ln)(1 / inverse)
         own["word_bits"], own["frac_bits"], added = push_up(
-            logarithm, word, frac, strategy, buffer_bits=self.buffer_bits, max_word_bits=self.max_word_bits
+            logarithm,
+            found.word_bits,
+            found.frac_bits,
+            strategy,
+            buffer_bits=self.buffer_bits,
+            max_word_bits=self.max_word_bits,
         )
         quantities = {
-            "kl": distance,
-            "pushed_down_word_bits": word,
-            "pushed_down_frac_bits": frac,
+            "kl": found.distance,
+            "pushed_down_word_bits": found.word_bits,
+            "pushed_down_frac_bits": found.frac_bits,
             "diversity": 1 / inverse if inverse else None,
             "added_frac_bits": added,
             "lookback": own["lookback"],
@@ -173,5 +176,5 @@ class Adept(AdeptOptions):
         }
         log = [[statistics.layer, "weight", *item] for item in quantities.items()]
         own["count"], own["norms"], own["window"] = 0, 0, None
-        trials = 2 * max(self.max_word_bits - self.min_frac_bits, 2).bit_length()
-        return log, trials * (3 * int(np.size(weights.codes)) + 3 * own["resolution"])
+        # of every trial: quantize, find the bin, count; then compare the bins
+        return log, found.trials * 3 * (weights.codes.size + own["resolution"])

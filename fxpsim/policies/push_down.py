@@ -187,6 +187,26 @@ def smallest(coarse: Callable[[int], bool], low: int, high: int) -> int:
     return low
 
 
+@dataclass(frozen=True, kw_only=True)
+class Smallest:
+    """What PushDown found.
+
+    Parameters
+    ----------
+    word_bits, frac_bits : int
+        The smallest format.
+    distance : Fraction
+        Of the histograms at that format.
+    trials : int
+        Formats that were tried.
+    """
+
+    word_bits: int
+    frac_bits: int
+    distance: Fraction
+    trials: int
+
+
 def push_down(
     weights: Weights,
     rule: PushDownRule,
@@ -197,8 +217,8 @@ def push_down(
     max_word_bits: int,
     tolerance: Fraction,
     random: RandomBits,
-) -> tuple[int, int, Fraction]:
-    """Return the smallest word and fraction length, and the distance at that format.
+) -> Smallest:
+    """Return the smallest format that leaves the weights' distribution as it is.
 
     Parameters
     ----------
@@ -211,20 +231,28 @@ def push_down(
     min_frac_bits, max_word_bits : int
         Limits of the search.
     tolerance : Fraction
-        Largest distance that passes (``paper``, ``hardware``).
+        Largest distance that passes (``paper``, ``hardware``); the released rule knows none.
     random : RandomBits
         Random bits of the released rule; every trial takes a fresh stream.
     """
+    tried: list[Fraction] = []
+
+    def coarse(word: int, frac: int) -> bool:
+        match rule:
+            case PushDownRule.RELEASED:
+                tried.append(released_loss(weights, word, frac, random.derive("push_down", len(tried))))
+                return tried[-1] > 0
+            case PushDownRule.PAPER:
+                tried.append(divergence(weights, word, frac))
+            case PushDownRule.HARDWARE:
+                tried.append(count_distance(weights, word, frac))
+        return tried[-1] > tolerance
+
     if rule is PushDownRule.RELEASED:
-        trial = iter(range(1 << 30))
-
-        def positive(word: int, frac: int) -> bool:
-            return released_loss(weights, word, frac, random.derive("push_down", next(trial))) > 0
-
-        frac = bisect(lambda bits: positive(word_bits, bits), min_frac_bits, frac_bits, test_low=True)
-        word = bisect(lambda bits: positive(bits, frac), frac, word_bits)
-        return word, frac, released_loss(weights, word, frac, random.derive("push_down", "result"))
-    distance = divergence if rule is PushDownRule.PAPER else count_distance
-    frac = smallest(lambda bits: distance(weights, max_word_bits, bits) > tolerance, min_frac_bits, max_word_bits - 1)
-    word = smallest(lambda bits: distance(weights, bits, frac) > tolerance, frac + 1, max_word_bits)
-    return word, frac, distance(weights, word, frac)
+        frac = bisect(lambda bits: coarse(word_bits, bits), min_frac_bits, frac_bits, test_low=True)
+        word = bisect(lambda bits: coarse(bits, frac), frac, word_bits)
+    else:
+        frac = smallest(lambda bits: coarse(max_word_bits, bits), min_frac_bits, max_word_bits - 1)
+        word = smallest(lambda bits: coarse(bits, frac), frac + 1, max_word_bits)
+    coarse(word, frac)
+    return Smallest(word_bits=word, frac_bits=frac, distance=tried[-1], trials=len(tried))

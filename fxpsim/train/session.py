@@ -125,7 +125,7 @@ class Session:
         loss = ops.softmax_cross_entropy(logits, targets)
         gradients = loss.backward()
         if self.precision.wants_loss:
-            self.precision.observe_loss(Fraction(loss.total) / loss.samples + self._l1_penalty())
+            self.precision.observe_loss(_exact(loss.total) / loss.samples + self._l1_penalty())
         for parameter in self.parameters:
             self._update(parameter, gradients[id(parameter.tensor)], index)
         for buffer in self.buffers:
@@ -278,6 +278,18 @@ class Session:
 def master_factor(factor: Any) -> Any:
     """Return the schedule's factor on a grid of ``2**-40``, so that no rational grows without bound."""
     return Fraction(round(factor * 2**40), 2**40)
+
+
+def _exact(total: Any) -> Fraction:
+    """Return a summed loss as a rational."""
+    try:
+        return Fraction(total)
+    except (ValueError, OverflowError):
+        raise UserError(
+            f"the loss is {total}: the training has diverged",
+            expected="a finite loss",
+            remedy="lower the learning rate, or start with more bits",
+        ) from None
 
 
 def _master(kept: Parameter | Buffer) -> Master:

@@ -72,20 +72,25 @@ def test_divergence_and_distance(weights):
 def test_the_smallest_format_passes_and_one_bit_less_does_not(weights, rule):
     distance = divergence if rule is PushDownRule.PAPER else count_distance
     tolerance = Fraction(1, 50)
-    word, frac, at = push_down(
+    found = push_down(
         weights, rule, word_bits=8, frac_bits=4, min_frac_bits=2, max_word_bits=32, tolerance=tolerance, random=RANDOM
     )
-    assert at == distance(weights, word, frac) <= tolerance
+    word, frac = found.word_bits, found.frac_bits
+    assert found.distance == distance(weights, word, frac) <= tolerance
+    assert 3 <= found.trials <= 12, "two bisections over at most 32 bits"
     assert distance(weights, 32, frac - 1) > tolerance
     assert word == frac + 1 or distance(weights, word - 1, frac) > tolerance
 
 
 def test_the_released_search_goes_down_by_one_bit_at_most_times(weights):
-    word, frac, _ = push_down(
+    found = push_down(
         weights, PushDownRule.RELEASED, word_bits=16, frac_bits=9, min_frac_bits=4, max_word_bits=32,
         tolerance=Fraction(0), random=RANDOM,
     )  # fmt: skip
-    assert (word, frac) == (15, 8)  # the loss is nearly always positive: the lower end climbs to just below the upper
+    assert (found.word_bits, found.frac_bits) == (
+        15,
+        8,
+    )  # the loss is nearly always positive: the lower end climbs to just below the upper
 
 
 def test_searches():
