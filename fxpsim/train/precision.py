@@ -45,7 +45,10 @@ class RunPrecision:
             (layer, stream): self._build(method, layer, stream) for layer in layers for stream in self._streams(method)
         }
         self.policy = _policy(method)
-        word_bits = {stream: q.word_bits for (_, stream), q in self._base.items() if q is not None}
+        # a layer with a table of its own keeps what that says: the policy moves the others
+        self._own = {(layer, stream) for layer, tables in method.layers.items() for stream in tables}
+        general = {stream: self._build(method, "", stream) for stream in method.streams}
+        word_bits = {stream: q.word_bits for stream, q in general.items() if q is not None}
         self.state = self.policy.init(self.layers, word_bits)
         self._nonzero: dict[str, tuple[int, int]] = {}
         self._current = dict(self._base)
@@ -81,7 +84,7 @@ class RunPrecision:
 
     def _apply_one(self, layer: str, stream: str) -> None:
         base = self._base[layer, stream]
-        if base is None:
+        if base is None or (layer, stream) in self._own:
             return
         decision = self.policy.decide(self.state, layer, stream)
         if decision is None:

@@ -89,7 +89,9 @@ class Session:
         )
         self.engine, self.update = _units(resolved, method, self.precision)
         self.optimizer = _from_table(optimizers, recipe.optimizer, "optimizer")
-        self.schedule: Schedule = _from_table(schedules, recipe.schedule, "schedule")
+        schedule: Schedule = _from_table(schedules, recipe.schedule, "schedule")
+        # the rates of all steps, before the first one: a step then computes none
+        self.factors = [_on_grid(schedule(index, steps)) for index in range(steps)]
         self.counter: WorkloadCounter | None = None
         for parameter in self.parameters:
             values = self._initial(parameter)
@@ -162,9 +164,8 @@ class Session:
             weight = parameter.role == "weight"
             value = self._gradient(parameter, gradient.value)
             key = self.random.derive("update", parameter.path, index).key
-            factor = self.schedule(index, self.steps)
             master = _master(parameter)
-            counts = self.optimizer.step(self.update, master, value, master_factor(factor), key, decay=weight)
+            counts = self.optimizer.step(self.update, master, value, self.factors[index], key, decay=weight)
             if weight:
                 for stream, count in counts.items():
                     self.precision.record(parameter.layer, stream, master.format_of(stream), count)
@@ -275,8 +276,8 @@ class Session:
         return f"{', '.join(streams)} {'streams are' if len(streams) > 1 else 'stream is'} float32" if streams else ""
 
 
-def master_factor(factor: Any) -> Any:
-    """Return the schedule's factor on a grid of ``2**-40``, so that no rational grows without bound."""
+def _on_grid(factor: Fraction) -> Fraction:
+    """Return a schedule's factor on a grid of ``2**-40``, so that no rational grows without bound."""
     return Fraction(round(factor * 2**40), 2**40)
 
 
