@@ -40,6 +40,7 @@ class RunPrecision:
         self.layers, self.random, self.steps_per_epoch = tuple(layers), random, steps_per_epoch
         self.step = 0
         self.history = HistoryRecorder()
+        self._casts: dict[tuple[str, str], int] = {}
         self.decisions: list[dict[str, Any]] = []
         self._base = {
             (layer, stream): self._build(method, layer, stream) for layer in layers for stream in self._streams(method)
@@ -139,6 +140,7 @@ class RunPrecision:
     def begin_step(self, step: int) -> None:
         """Let the policy decide the bits of ``step``."""
         self.step = step
+        self._casts.clear()
         if self.policy.wants(self.state, Moment.BEGIN, "", "", step):
             self._tell(Moment.BEGIN)
 
@@ -221,7 +223,10 @@ class RunPrecision:
 
     def key(self, layer: str, stream: str) -> tuple[int, int]:
         """Return the random key of a stream in this step."""
-        return self.random.derive("cast", layer, stream, self.step).key
+        # a recurrent layer casts a stream once for every time step: each cast draws its own words
+        number = self._casts.get((layer, stream), 0)
+        self._casts[layer, stream] = number + 1
+        return self.random.derive("cast", layer, stream, self.step, number).key
 
     def mean_word_bits(self) -> float:
         """Return the mean word length over the operands of the MAC array (float32 counts as 32)."""

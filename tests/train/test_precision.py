@@ -54,3 +54,12 @@ def test_keys_differ_by_layer_stream_and_step():
 def test_mistakes_in_a_method(changes, text):
     with pytest.raises(UserError, match=text):
         precision(**changes)
+
+
+def test_every_cast_of_a_step_draws_its_own_words():
+    mine = precision()
+    mine.begin_step(4)
+    first = [mine.key("fc", "error") for _ in range(3)]
+    assert len(set(first)) == 3
+    mine.begin_step(4)
+    assert [mine.key("fc", "error") for _ in range(3)] == first
