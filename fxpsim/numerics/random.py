@@ -61,9 +61,7 @@ class RandomBits:
     def key(self) -> tuple[int, int]:
         """The two 32-bit halves of the generator's key: stream number encrypted under the seed."""
         seed, stream = self.seed & _MASK64, self.stream & _MASK64
-        low, high = np.array([stream & 0xFFFFFFFF], np.uint32), np.array([stream >> 32], np.uint32)
-        a, b = threefry.threefry2x32(low, high, seed & 0xFFFFFFFF, seed >> 32, rounds=20)
-        return int(a[0]), int(b[0])
+        return threefry.threefry2x32(stream & 0xFFFFFFFF, stream >> 32, seed & 0xFFFFFFFF, seed >> 32, rounds=20)
 
     @property
     def mask(self) -> int:
