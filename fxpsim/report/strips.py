@@ -74,7 +74,8 @@ def share_strip(one: StreamHistory, share: str, steps: int) -> Markup:
 
 def _share_color(share: float) -> str:
     """Return the ink of a share: none for 0, then from 1e-5 to 1 in equal steps per factor of ten."""
-    return "none" if share == 0 else _ink(min(max((np.log10(share) + 5) / 5, 0), 1))
+    # a mean over a bin is a difference of sums: that of zeros may come out a rounding below 0
+    return "none" if share <= 0 else _ink(min(max((np.log10(share) + 5) / 5, 0), 1))
 
 
 def _ink(strength: float) -> str:
