@@ -7,6 +7,7 @@ when the last view of the array is gone.
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import Any
 
@@ -76,7 +77,7 @@ def empty(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
     True
     """
     kind = np.dtype(dtype)
-    count = int(np.prod(shape))
+    count = shape if isinstance(shape, int) else math.prod(shape)
     size = count * kind.itemsize
     if size < SMALLEST:
         return np.empty(shape, kind)
