@@ -6,6 +6,8 @@ import pytest
 from fxpsim.kernels import mac, threads
 from fxpsim.kernels.mac import MacSpec
 
+ROUNDED = MacSpec(word_bits=15, overflow="saturate", product_shift=3, rounding="half_even")
+
 
 def wrapped(value: int, bits: int) -> int:
     return (value + (1 << (bits - 1))) % (1 << bits) - (1 << (bits - 1))
@@ -43,6 +45,13 @@ def test_a_long_weight_gradient_flushes():
     exact = lengths * 255 * -128
     np.testing.assert_array_equal(result.codes[:, :, 0, 1], np.vectorize(wrapped)(exact, 32))
     assert result.overflowed == 3 * (exact < -(1 << 31)).sum() > 0
+
+
+@pytest.mark.parametrize(("dtype", "other_type"), [(np.int8, np.int8), (np.int16, np.int16)])
+def test_a_small_negative_sum_wraps_to_a_large_unsigned_code(dtype, other_type):
+    result = constant(-3, dtype, 5, 7, other_type, MacSpec(word_bits=32, signed=False))
+    assert (result.codes == (1 << 32) - 105).all()
+    assert (result.overflowed, result.max_abs) == (3 * 13, (1 << 32) - 105)
 
 
 @pytest.mark.parametrize("k", [131_071, 131_072, 131_073])
@@ -110,7 +119,7 @@ def test_the_number_of_threads_changes_nothing(count):
 
     def everything() -> list:
         found = []
-        for spec in (MacSpec(), MacSpec(word_bits=20, overflow="saturate")):
+        for spec in (MacSpec(), MacSpec(word_bits=20, overflow="saturate"), ROUNDED):
             found.append(mac.conv2d(x, w, spec, padding=1, x_bound=255, w_bound=128))
             shapes = {"kernel_shape": w.shape, "padding": 1, "x_bound": 255, "e_bound": 128}
             found.append(mac.conv2d_weight_grad(x, e, spec, **shapes))

@@ -24,7 +24,11 @@ results = []
 for spec in (mac.MacSpec(), mac.MacSpec(word_bits=18, overflow="saturate")):
     results.append(mac.conv2d(x, w, spec, padding=1, x_bound=255, w_bound=128))
     results.append(mac.conv2d_weight_grad(x, e, spec, kernel_shape=w.shape, padding=1, x_bound=255, e_bound=128))
-results.append(mac.matmul(a, b, mac.MacSpec(word_bits=48), a_bound=32768, b_bound=32768))
+wide = {"a_bound": 32768, "b_bound": 32768}
+results.append(mac.matmul(a, b, mac.MacSpec(word_bits=48), **wide))
+for rounding in ("floor", "toward_zero", "half_even", "half_odd", "jam", "jam_unbiased"):
+    spec = mac.MacSpec(word_bits=24, overflow="saturate", product_shift=10, rounding=rounding)
+    results.append(mac.matmul(a, b, spec, **wide))
 for result in results:
     digest.update(result.codes.tobytes() + repr((result.overflowed, result.max_abs)).encode())
 p, q = rng.standard_normal((5, 50)).astype(np.float32), rng.standard_normal((50, 14)).astype(np.float32)
@@ -61,7 +65,9 @@ from fxpsim.kernels import mac
 rng = np.random.default_rng(9)
 a, b = rng.integers(-128, 128, (5, 30), dtype=np.int8), rng.integers(-128, 128, (30, 7), dtype=np.int8)
 found = mac.matmul(a, b, mac.MacSpec(), a_bound=128, b_bound=128).codes
-print((found == a.astype(np.int64) @ b.astype(np.int64)).all())
+rounded = mac.matmul(a, b, mac.MacSpec(product_shift=3, rounding="half_up"), a_bound=128, b_bound=128).codes
+products = a.astype(np.int64)[:, :, None] * b
+print((found == products.sum(1)).all() and (rounded == (products + 4 >> 3).sum(1)).all())
 """
 
 

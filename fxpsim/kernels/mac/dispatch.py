@@ -10,18 +10,21 @@ Three questions decide.
    could overflow, K is cut into segments that are flushed into 64 bits, and wide operands are split.
 3. *Otherwise* every step (or chunk) visits the overflow logic, in the narrowest lane that adds one step exactly.
 
-Roundings of products, and whatever is too wide for all of this, go through the stepwise kernel. ``FXPSIM_MAC=blas``
+Products that are rounded have a lane of their own (:mod:`fxpsim.kernels.mac.rounded`). Whatever is too wide for all of
+this goes through the stepwise kernel, and so do stochastic roundings. ``FXPSIM_MAC=blas``
 puts the reference path in front of all lanes.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac import blas, stepwise
+from fxpsim.kernels.mac.bounds import Bounds, fits, holds
 from fxpsim.kernels.mac.frames import framed, image_of
 from fxpsim.kernels.mac.packing import SEGMENT, Packed, pack
+from fxpsim.kernels.mac.rounded import rounded
 from fxpsim.kernels.mac.spec import MacResult, MacSpec
 from fxpsim.kernels.mac.tables import grouped
 from fxpsim.kernels.mac.task import Task, merged
@@ -36,46 +39,12 @@ _BIAS = 128
 _WRAPS = (Overflow.WRAP, Overflow.WRAP_SIGN_MAGNITUDE)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bounds:
-    """Largest magnitudes that the operands' formats allow, and whether a sum can be negative."""
-
-    a: int
-    b: int
-    k: int
-    nonnegative: bool
-
-    @property
-    def product(self) -> int:
-        """Largest magnitude of one product."""
-        return self.a * self.b
-
-    @property
-    def total(self) -> int:
-        """Largest magnitude of any sum."""
-        return self.k * self.product
-
-
-def _holds(spec: MacSpec, largest: int, nonnegative: bool) -> bool:
-    """Whether sums up to a magnitude stay in the accumulator's range."""
-    return largest <= spec.max_code and (nonnegative or -largest >= spec.min_code)
-
-
-def _fits(operand: np.ndarray, bound: int, bits: int, signed: bool) -> bool:
-    """Whether the codes fit into a word of an instruction."""
-    if operand.dtype == f"{'int' if signed else 'uint'}{bits}":
-        return True
-    if operand.dtype.kind == "i" and not signed:
-        return False
-    return bound < 1 << (bits - signed)
-
-
 def exact_lane(task: Task, bounds: Bounds) -> Lane | None:
     """Return the fastest lane that adds the products exactly, with the help of flushes; None if there is none."""
-    a_fits_8 = _fits(task.a, bounds.a, 8, False) or _fits(task.a, bounds.a, 8, True)
-    if cpu().dot and a_fits_8 and _fits(task.b[0], bounds.b, 8, True):
+    a_fits_8 = fits(task.a, bounds.a, 8, False) or fits(task.a, bounds.a, 8, True)
+    if cpu().dot and a_fits_8 and fits(task.b[0], bounds.b, 8, True):
         return DOT8
-    if _fits(task.a, bounds.a, 16, True) and _fits(task.b[0], bounds.b, 16, True):
+    if fits(task.a, bounds.a, 16, True) and fits(task.b[0], bounds.b, 16, True):
         return DOT16
     return FLOAT64 if bounds.total < FLOAT64.exact_below else None
 
@@ -128,6 +97,8 @@ def contract(task: Task, spec: MacSpec, a_bound: int, b_bound: int) -> MacResult
         notes = _exact(wide, spec, bounds, out)
         if notes is None and spec.overflow not in _WRAPS:
             notes = _checked(wide, spec, bounds, out) or _clamped(wide, spec, bounds, out)
+    if notes is None and spec.rounds:
+        notes = rounded(task, spec, bounds, out)
     if notes is None:
         notes = _stepwise(task, spec, out)
     return MacResult(codes=codes, overflowed=notes[0], max_abs=notes[1])
@@ -142,18 +113,20 @@ def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[
     grouping = grouped(contraction, lane.group)
     rows, vectors = tile_shape(task.n, lane.columns(cpu()), cpu().registers)
     largest = bounds.total
-    proven = _holds(spec, largest, bounds.nonnegative)
+    proven = holds(spec, largest, bounds.nonnegative)
     from_data = not proven or largest >= lane.exact_below
-    bias = _BIAS if lane is DOT8 and not _fits(task.a, bounds.a, 8, False) else 0
+    bias = _BIAS if lane is DOT8 and not fits(task.a, bounds.a, 8, False) else 0
     packed = [pack(b, grouping, lane, vectors, measured=from_data) for b in task.b]
     if from_data:
         a_max = max(int(task.a.max()), -int(task.a.min()))
         largest = min(largest, a_max * max(part.magnitude for part in packed))
-        proven = _holds(spec, largest, bounds.nonnegative)
+        proven = holds(spec, largest, bounds.nonnegative)
         if not proven and spec.overflow is not Overflow.WRAP:
             return None
         bounds = replace(bounds, a=max(1, min(bounds.a, a_max)))
-    split, segment = _segments(lane, bounds, largest)
+    # an unsigned accumulator may wrap a small negative sum to a code that only 64 bits hold
+    wide = largest >= _INT32 or (not proven and spec.max_code >= _INT32)
+    split, segment = _segments(lane, bounds) if wide and lane.sum_type == "int32" else (False, 0)
     reading = Reading(flush=segment > 0, split=split, wrap=not proven)
     image = image_of(
         task.a, contraction.frame, lane.a_type, slack=0 if grouping.is_whole else lane.group, bias=bias, split=split
@@ -182,16 +155,14 @@ def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[
 
 def _by_blas(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[int, int] | None:
     """Take the exact sums of the reference path, if they decide."""
-    if spec.overflow is not Overflow.WRAP and not _holds(spec, bounds.total, bounds.nonnegative):
+    if spec.overflow is not Overflow.WRAP and not holds(spec, bounds.total, bounds.nonnegative):
         return None
     sums = blas.exact_sums(task, bounds.a, bounds.b)
     return None if sums is None else blas.finish(sums, spec, out)
 
 
-def _segments(lane: Lane, bounds: Bounds, largest: int) -> tuple[bool, int]:
-    """Return whether to split a, and after how many groups to flush (0: never), so that no 32-bit sum overflows."""
-    if lane.sum_type != "int32" or largest < _INT32:
-        return False, 0
+def _segments(lane: Lane, bounds: Bounds) -> tuple[bool, int]:
+    """Return whether to split a, and after how many groups to flush, so that no 32-bit sum overflows."""
     for split in (False, True):
         product = (255 if split else bounds.a) * bounds.b
         groups = (_INT32 - 1) // (product * lane.group) // SEGMENT * SEGMENT
@@ -212,10 +183,10 @@ def _starts(packed: Packed, bias: int, segment: int) -> np.ndarray:
 
 def _checked(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[int, int] | None:
     """Saturate after every product, optimistically; None where chunks could not pass the check anyway."""
-    unsigned_bytes = cpu().dot and _fits(task.a, bounds.a, 8, False) and _fits(task.b[0], bounds.b, 8, True)
+    unsigned_bytes = cpu().dot and fits(task.a, bounds.a, 8, False) and fits(task.b[0], bounds.b, 8, True)
     lane = DOT8 if unsigned_bytes else DOT16
-    fits = _fits(task.a, bounds.a, 16, True) and _fits(task.b[0], bounds.b, 16, True)
-    if not (unsigned_bytes or fits) or spec.step > 1 or not spec.signed or spec.word_bits > 30:
+    words = fits(task.a, bounds.a, 16, True) and fits(task.b[0], bounds.b, 16, True)
+    if not (unsigned_bytes or words) or spec.step > 1 or not spec.signed or spec.word_bits > 30:
         return None
     grouping = grouped(task.for_group(lane.group), lane.group)
     _, vectors = tile_shape(task.n, lane.columns(cpu()), cpu().registers)

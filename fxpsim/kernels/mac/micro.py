@@ -53,22 +53,35 @@ def _write_clamped(w: Writer) -> Any:
     return w.total(counts)
 
 
+def _write_clamped_every(w: Writer) -> Any:
+    """Write the loop with a clamp after every group: one loop, so that products and clamps overlap."""
+    rows = [w.row_address(I64(i)) for i in range(w.tile.rows)]
+
+    def group(k: Any, state: list[Any]) -> list[Any]:
+        inside, counts = w.visit(w.step(rows, k, state[:-1]), state[-1])
+        return [*inside, counts]
+
+    *sums, counts = loop(w.builder, I64(0), w.groups, [*w.load_sums(w.from_at), w.no_counts()], group)
+    w.store_sums(w.sums_at, sums)
+    return w.total(counts)
+
+
 @lru_cache(maxsize=256)
 def micro_kernel(tile: Tile) -> Any:
     """Return the Numba intrinsic of a tile.
 
     Its arguments are addresses and numbers: what the sums start from, the sums (rows x vectors registers), the
     operand a, the offsets of the rows, the offsets of the groups, the packed b, the number of groups (at least 1),
-    the period of the clamp in groups, the limits of the clamp, and the threshold of the check. It returns how many
-    sums the clamp changed.
+    the period of the clamp in groups, the limits of the clamp, the threshold of the check, and the numbers of the
+    rounding. It returns how many sums the clamp changed.
     """
     limit = {"int32": types.int32, "float32": types.float32, "float64": types.float64}[tile.lane.sum_type]
-    write_clamped = write_checked if tile.checked else _write_clamped
+    write_clamped = write_checked if tile.checked else _write_clamped_every if tile.every else _write_clamped
     write_loop = _write_exact if tile.clamp == "none" else write_clamped
 
     @intrinsic
-    def micro(context, start, sums, a, rows, cols, b, groups, period, low, high, threshold):
-        signature = types.int64(*[types.int64] * 8, limit, limit, limit)
+    def micro(context, start, sums, a, rows, cols, b, groups, period, low, high, threshold, numbers):
+        signature = types.int64(*[types.int64] * 8, limit, limit, limit, types.int64)
 
         def write(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             return write_loop(Writer(builder, tile, cpu(), list(arguments)))

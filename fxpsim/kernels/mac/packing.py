@@ -108,7 +108,7 @@ _MEASURE = """if (g + 1) % {chunk} == 0 or g == groups - 1:
 
 @lru_cache(maxsize=64)
 def _compiled(lane: Lane, vectors: int) -> Any:
-    measured = lane.group > 1
+    measured = lane.sum_type == "int32"
     columns = lane.columns(cpu())
     name = f"mac_pack_{lane.name}_{vectors * columns}"
     source = _SOURCE.format(
@@ -147,7 +147,7 @@ def pack(b: np.ndarray, grouping: Grouping, lane: Lane, vectors: int, *, measure
     sums = np.empty((panels, segments, width), np.int64)
     sizes = np.empty((panels, segments, width), np.int64)
     peaks = np.zeros(panels * segments, np.int64)
-    in_kernel = lane.group > 1
+    in_kernel = lane.sum_type == "int32"
     values = b.astype(lane.b_type, copy=False)
     run = _compiled(lane, vectors)
     share = parallel_for if b.size >= _WORTH_SHARING else inline

@@ -214,6 +214,14 @@ class Grouping:
 
 
 @lru_cache(maxsize=1024)
+def single(contraction: Contraction, group: int) -> Grouping:
+    """Give each k a group of its own, although the instruction reads ``group`` elements."""
+    source = np.full((contraction.cols.size, group), -1, np.int64)
+    source[:, 0] = np.arange(contraction.cols.size)
+    return Grouping(offsets=contraction.cols, source=source.reshape(-1))
+
+
+@lru_cache(maxsize=1024)
 def grouped(contraction: Contraction, group: int) -> Grouping:
     """Cut the runs of consecutive k offsets into groups."""
     cols = contraction.cols

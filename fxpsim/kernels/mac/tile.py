@@ -14,7 +14,7 @@ class Lane:
     Parameters
     ----------
     name : str
-        ``dot8``, ``dot16``, ``float32`` or ``float64``.
+        ``dot8``, ``dot16``, ``round16``, ``round32``, ``float32`` or ``float64``.
     group : int
         Consecutive products that one lane of the instruction adds at once.
     a_type, b_type, sum_type : str
@@ -37,6 +37,8 @@ class Lane:
 
 DOT8 = Lane(name="dot8", group=4, a_type="uint8", b_type="int8", sum_type="int32", exact_below=1 << 31)
 DOT16 = Lane(name="dot16", group=2, a_type="int16", b_type="int16", sum_type="int32", exact_below=1 << 31)
+ROUND16 = Lane(name="round16", group=2, a_type="int16", b_type="int16", sum_type="int32", exact_below=1 << 31)
+ROUND32 = Lane(name="round32", group=1, a_type="int32", b_type="int32", sum_type="int32", exact_below=1 << 31)
 FLOAT32 = Lane(name="float32", group=1, a_type="float32", b_type="float32", sum_type="float32", exact_below=1 << 24)
 FLOAT64 = Lane(name="float64", group=1, a_type="float64", b_type="float64", sum_type="float64", exact_below=1 << 53)
 
@@ -59,9 +61,14 @@ class Tile:
     checked : bool
         Whether a lane that adds several products at once saturates after every single one; see
         :mod:`fxpsim.kernels.mac.checked`.
+    every : bool
+        Whether the clamp follows every group: a period of 1 that the loop knows.
     fused : bool
         Whether floats need the fused multiply-add. Integers in floats do not where every product and sum is exact,
         which spares processors without the instruction a slow detour.
+    rounding : str
+        ``none``, or the formula by which each product is rounded before it is added (lanes of one product only); see
+        :mod:`fxpsim.kernels.mac.rounding`.
     """
 
     lane: Lane
@@ -69,4 +76,6 @@ class Tile:
     vectors: int
     clamp: str = "none"
     checked: bool = False
+    every: bool = False
     fused: bool = False
+    rounding: str = "none"

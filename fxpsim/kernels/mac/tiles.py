@@ -50,7 +50,7 @@ class Reading:
 
 _SOURCE = '''\
 def {name}(begin, end, image, base, rows, cols, b, starts, out, pitch, first, columns, n_rows, block, segment, period,
-           low, high, threshold, min_code, mask, notes):
+           low, high, threshold, numbers, min_code, mask, notes):
     """{title}"""
     width = {width}
     tile_size = {rows} * width
@@ -58,6 +58,7 @@ def {name}(begin, end, image, base, rows, cols, b, starts, out, pitch, first, co
     n_tiles = rows.size // {rows}
     n_blocks = (n_tiles + block - 1) // block
     a_at = image.ctypes.data + base * {a_size}
+    numbers_at = numbers.ctypes.data
     store = np.empty(block * tile_size + 16, np.{sum_type})
     skip = (-store.ctypes.data % 64) // {sum_size}
     sums = store[skip : skip + block * tile_size]
@@ -104,17 +105,18 @@ def {name}(begin, end, image, base, rows, cols, b, starts, out, pitch, first, co
         notes[unit, 2] = largest
 '''
 
-_CALL = "count += micro(from_at, sums_at, a_at, rows_at, cols_at, b_at, size, period, low, high, threshold)"
+_CALL = "count += micro(from_at, sums_at, a_at, rows_at, cols_at, b_at, size, period, low, high, threshold, numbers_at)"
 
 # The rows that fill up the last tile would be counted too: its rows go one by one.
 _CALL_COUNTED = """whole = (tile0 + t + 1) * {rows} <= n_rows
                 if whole:
-                    count += micro(from_at, sums_at, a_at, rows_at, cols_at, b_at, size, period, low, high, threshold)
+                    count += micro(from_at, sums_at, a_at, rows_at, cols_at, b_at, size, period, low, high, threshold,
+                                   numbers_at)
                 for i in range(0 if whole else n_rows - (tile0 + t) * {rows}):
                     at = i * width * {sum_size}
                     count += micro_row(
                         from_at + at, sums_at + at, a_at, rows_at + i * 8, cols_at, b_at, size, period, low, high,
-                        threshold)"""
+                        threshold, numbers_at)"""
 
 _FLUSH = """for i in range(tiles * tile_size):
                 wide[i] = (wide[i] if g else 0) + sums[i]
@@ -150,9 +152,10 @@ def _compiled(tile: Tile, reading: Reading, out_type: str) -> Any:
     lane = tile.lane
     width = tile.vectors * lane.columns(cpu())
     kinds = [kind for kind in ("flush", "split", "wrap", "floats") if getattr(reading, kind)]
-    clamp = [] if tile.clamp == "none" else [tile.clamp] + ["checked"] * tile.checked
+    clamp = [] if tile.clamp == "none" else [tile.clamp] + ["checked"] * tile.checked + ["every"] * tile.every
     fused = ["fused"] if tile.fused else []
-    name = "_".join(["mac", lane.name, f"{tile.rows}x{tile.vectors}", *fused, *clamp, *kinds, out_type])
+    rounding = [] if tile.rounding == "none" else [tile.rounding]
+    name = "_".join(["mac", lane.name, f"{tile.rows}x{tile.vectors}", *fused, *rounding, *clamp, *kinds, out_type])
     convert = "{}"
     if lane.sum_type != "int32" and not reading.floats:
         convert = "np.int64({})" if lane.sum_type == "float64" else "np.int32({})"
@@ -229,6 +232,7 @@ def run_tiles(
     low: int | float = 0,
     high: int | float = 0,
     threshold: int = 0,
+    numbers: tuple[int, ...] = (0,),
     min_code: int = 0,
     mask: int = -1,
 ) -> tuple[int, int]:
@@ -259,6 +263,8 @@ def run_tiles(
         Limits of the clamp.
     threshold : int
         Magnitude up to which a chunk of a checked tile needs no clamp.
+    numbers : tuple of int
+        Numbers of the rounding's formula.
     min_code, mask : int
         Smallest code and bits of a word that wraps.
     """
@@ -293,6 +299,7 @@ def run_tiles(
         sum_type(low),
         sum_type(high),
         sum_type(threshold),
+        np.array(numbers, np.int32),
         min_code,
         mask,
         notes,

@@ -9,6 +9,7 @@ from llvmlite import ir
 
 from fxpsim.kernels.lanes import Cpu
 from fxpsim.kernels.mac.ir_tools import ELEMENTS, F64, I8, I16, I32, I64, address, call, load, repeat, store
+from fxpsim.kernels.mac.rounding import load_numbers, write_rounding
 from fxpsim.kernels.mac.tile import Tile
 
 
@@ -21,7 +22,7 @@ class Writer:
     def __init__(self, builder: Any, tile: Tile, target: Cpu, arguments: list[Any]) -> None:
         self.builder, self.tile, self.target = builder, tile, target
         self.from_at, self.sums_at, self.a_at, self.rows_at, self.cols_at, self.b_at = arguments[:6]
-        self.groups, self.period, low, high, self.threshold = arguments[6:]
+        self.groups, self.period, low, high, self.threshold, numbers_at = arguments[6:]
         self.element = ELEMENTS[tile.lane.sum_type]
         self.is_float = self.element is not I32
         self.count = tile.lane.columns(target)
@@ -31,6 +32,9 @@ class Writer:
         self.limits = repeat(builder, low, self.count), repeat(builder, high, self.count)
         self.bits_type = ir.VectorType(I64 if self.element is F64 else I32, self.count)
         self.counts_type = self.bits_type
+        self.numbers = []
+        if tile.rounding != "none":
+            self.numbers = [self.repeat(number) for number in load_numbers(builder, numbers_at)]
 
     def row_address(self, row: Any) -> Any:
         """Return where a row of the tile begins in a."""
@@ -78,7 +82,10 @@ class Writer:
         inside = []
         for total in sums:
             value, changed = self.clamp(total)
-            counts = self.builder.sub(counts, self.builder.sext(changed, self.counts_type))
+            if self.numbers:
+                counts = self.builder.select(changed, self.builder.add(counts, self.numbers[-1]), counts)
+            else:
+                counts = self.builder.sub(counts, self.builder.sext(changed, self.counts_type))
             inside.append(value)
         return inside, counts
 
@@ -104,6 +111,8 @@ class Writer:
         if self.is_float:
             suffix = f"v{self.count}f{64 if self.element is F64 else 32}"
             return self.call(f"llvm.fma.{suffix}", a, b, total)
+        if self.tile.rounding != "none":
+            return self.builder.add(total, self._rounded(a, b))
         if self.target.dot:
             return self._dot(total, a, b)
         if self.target.pairs != "none":
@@ -115,9 +124,18 @@ class Writer:
         part = I8 if self.tile.lane.group == 4 else I16
         name = "vpdpbusd" if self.tile.lane.group == 4 else "vpdpwssd"
         if llvm.llvm_version_info[0] >= 22:
-            kind = ir.VectorType(part, self.count * self.tile.lane.group)
+            kind = ir.VectorType(part, self.count * 32 // part.width)
             a, b = self.builder.bitcast(a, kind), self.builder.bitcast(b, kind)
         return self.call(f"llvm.x86.avx512.{name}.{self.target.vector_bits}", total, a, b)
+
+    def _rounded(self, a: Any, b: Any) -> Any:
+        """One rounded product per lane. Groups of two hold one code and a zero."""
+        offset = self.numbers[1]
+        if self.tile.lane.group == 1:
+            shifted = self.builder.add(self.builder.mul(a, b), offset)
+        else:
+            shifted = self._dot(offset, a, b) if self.target.dot else self.builder.add(self._paired(a, b), offset)
+        return write_rounding(self.builder, self.tile.rounding, shifted, self.numbers)
 
     def _paired(self, a: Any, b: Any) -> Any:
         """Two 16-bit products per lane. Four operands of -32768 make 2^31, which is right modulo 2^32."""
