@@ -74,9 +74,63 @@ class Program:
         return self.instructions[value - len(self.parameters)][2]
 
 
+class Layout:
+    """Where a program's kernel finds its arguments and leaves its reductions; worked out once for each structure.
+
+    Scalar reductions share one array ``totals`` of int64 with a row for each unit: a sum takes one column, a range two
+    (minus the smallest, the largest), a largest magnitude one (the bits of the float, which order like it).
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.dtypes = [DTYPES[dtype] for _, dtype in program.stores]
+        self.integers = [i for i, dtype in enumerate(program.parameters) if dtype != "f32"]
+        self.floats = [i for i, dtype in enumerate(program.parameters) if dtype == "f32"]
+        stored = [value for value, _ in program.stores]
+        self.views = [stored.index(value) for kind, value in program.reductions if kind == "max_abs"]
+        self.by_column = {
+            i: np.float32 if program.dtype(value) == "f32" else np.int64
+            for i, (kind, value) in enumerate(program.reductions)
+            if kind == "column_sum"
+        }
+        self.places: dict[int, int] = {}
+        self.width = 0
+        for i, (kind, _) in enumerate(program.reductions):
+            if kind != "column_sum":
+                self.places[i] = self.width
+                self.width += 2 if kind == "range" else 1
+        self.kinds = [kind for kind, _ in program.reductions]
+        self.has_rows = any(kind == "row" for kind, _ in program.inputs)
+        self.kernel = write_source(program, self)
+
+    def results(self, totals: np.ndarray, columns: dict[int, np.ndarray], repeat: int) -> list[object]:
+        """Fold the units' reductions."""
+        if len(totals) == 1:
+            sums = tops = totals[0].tolist()
+        else:
+            sums = totals.sum(axis=0).tolist() if "sum" in self.kinds else []
+            tops = totals.max(axis=0).tolist() if len(self.kinds) > len(columns) else []
+        found: list[object] = []
+        for i, kind in enumerate(self.kinds):
+            if kind == "column_sum":
+                slot = columns[i]
+                total = np.zeros(slot.shape[1] // repeat, slot.dtype)
+                _fold(slot.reshape(-1, total.size), total)
+                found.append(total)
+                continue
+            at = self.places[i]
+            if kind == "sum":
+                found.append(sums[at])
+            elif kind == "range":
+                found.append((-tops[at], tops[at + 1]))
+            else:
+                found.append(np.array([tops[at]], np.int32).view(np.float32)[0])
+        return found
+
+
 @cache
-def _compiled(program: Program):
-    return write_source(program)
+def layout(program: Program) -> Layout:
+    """Return the layout of a program, its kernel compiled on first call."""
+    return Layout(program)
 
 
 def run(
@@ -103,8 +157,9 @@ def run(
         ``int`` (sum), ``(int, int)`` (range), ``float32`` (max_abs), ndarray of ``columns`` (column_sum: int64 or
         float32, summed in an order that depends on the shape alone).
     """
+    plan = layout(program)
     elements = rows * columns
-    repeat = _repeat(rows, columns, program) if program.columns else 1
+    repeat = _repeat(rows, columns, plan.has_rows) if program.columns else 1
     if repeat > 1:
         inputs = [
             np.tile(a.reshape(-1), repeat) if kind == "column" else a.reshape(-1)
@@ -115,62 +170,31 @@ def run(
         inputs = [a.reshape(-1) for a in inputs]
     step = max(1, UNIT_ELEMENTS // columns)
     units = -(-rows // step)
-    outputs = [empty(elements, DTYPES[dtype]) for _, dtype in program.stores]
-    slots = [_slots(program, kind, value, units, columns) for kind, value in program.reductions]
-    integers = np.array([p for p, t in zip(parameters, program.parameters, strict=True) if t != "f32"], np.int64)
-    scalars: list[np.ndarray] = [integers]
-    if "f32" in program.parameters:
-        floats = [p for p, t in zip(parameters, program.parameters, strict=True) if t == "f32"]
-        scalars.append(np.array(floats, np.float32))
-    shape = np.array([rows, columns, step], np.int64)
-    views = [
-        outputs[[v for v, _ in program.stores].index(value)].view(np.int32)
-        for kind, value in program.reductions
-        if kind == "max_abs"
-    ]
-    arguments = (shape, *scalars, *inputs, *outputs, *views, *slots)
+    outputs = [empty(elements, dtype) for dtype in plan.dtypes]
+    by_column = {i: np.zeros((units, columns), dtype) for i, dtype in plan.by_column.items()}
+    totals = np.empty((units, plan.width), np.int64)
+    integers = np.array([rows, columns, step, *(parameters[i] for i in plan.integers)], np.int64)
+    arguments: list[np.ndarray] = [integers]
+    if plan.floats:
+        arguments.append(np.array([parameters[i] for i in plan.floats], np.float32))
+    arguments += inputs
+    arguments += outputs
+    arguments += [outputs[i].view(np.int32) for i in plan.views]
+    arguments += by_column.values()
     if units < PARALLEL_UNITS:
-        _compiled(program)(0, units, *arguments)
+        plan.kernel(0, units, totals, *arguments)
     else:
-        parallel_for(_compiled(program), units, *arguments)
-    results = [_combine(kind, slot, repeat) for (kind, _), slot in zip(program.reductions, slots, strict=True)]
-    return outputs, results
+        parallel_for(plan.kernel, units, totals, *arguments)
+    return outputs, plan.results(totals, by_column, repeat) if plan.kinds else []
 
 
-def _repeat(rows: int, columns: int, program: Program) -> int:
+@cache
+def _repeat(rows: int, columns: int, has_rows: bool) -> int:
     """How many rows to treat as one, so that the inner loop is long enough to be worth vectorizing."""
-    if columns >= MIN_COLUMNS or any(kind == "row" for kind, _ in program.inputs):
+    if columns >= MIN_COLUMNS or has_rows:
         return 1
     wanted = -(-MIN_COLUMNS // columns)
     return next((k for k in range(wanted, min(rows, 8 * wanted) + 1) if rows % k == 0), 1)
-
-
-def _slots(program: Program, kind: str, value: int, units: int, columns: int) -> np.ndarray:
-    match kind:
-        case "sum":
-            return np.zeros(units, np.int64)
-        case "range":
-            return np.zeros((units, 2), np.int64)
-        case "max_abs":
-            return np.zeros(units, np.int32)
-        case _:
-            return np.zeros((units, columns), np.float32 if program.dtype(value) == "f32" else np.int64)
-
-
-def _combine(kind: str, slot: np.ndarray, repeat: int) -> object:
-    match kind:
-        case "sum":
-            return int(slot[0]) if len(slot) == 1 else int(slot.sum())
-        case "range":
-            if len(slot) == 1:
-                return int(slot[0, 0]), int(slot[0, 1])
-            return int(slot[:, 0].min()), int(slot[:, 1].max())
-        case "max_abs":
-            return (slot if len(slot) == 1 else slot.max(keepdims=True)).view(np.float32)[0]
-        case _:
-            total = np.zeros(slot.shape[1] // repeat, slot.dtype)
-            _fold(slot.reshape(-1, total.size), total)
-            return total
 
 
 @kernel

@@ -15,7 +15,7 @@ from fxpsim.kernels.inlining import inline, is_straight_line
 from fxpsim.kernels.jit import compile_source, kernel
 
 if TYPE_CHECKING:
-    from fxpsim.kernels.program import Program
+    from fxpsim.kernels.program import Layout, Program
 
 FLAGS = ("nonzero", "outside", "vanished", "greater", "equal")
 CASTS = {"i32": "np.int32", "i64": "np.int64", "f32": "np.float32"}
@@ -29,26 +29,26 @@ def scalar_function(name: str) -> Any:
     raise AssertionError(f"no scalar function {name!r}")
 
 
-def write_source(program: Program) -> Any:
+def write_source(program: Program, layout: Layout) -> Any:
     """Return the compiled kernel of a program."""
-    source, namespace = program_source(program)
+    source, namespace = program_source(program, layout)
     return compile_source("vector_program", source, namespace)
 
 
-def program_source(program: Program) -> tuple[str, dict[str, Any]]:
+def program_source(program: Program, layout: Layout) -> tuple[str, dict[str, Any]]:
     """Return the source text of a program's kernel and the names it uses."""
-    body = _Body(program)
+    body = _Body(program, layout)
     signature = [
-        "begin, end, shape, integers",
+        "begin, end, totals, integers",
         *(["floats"] if "f32" in program.parameters else []),  # an all-integer program touches no float at all
         *(f"in{i}" for i in range(len(program.inputs))),
         *(f"out{i}" for i in range(len(program.stores))),
         *(f"view{i}" for i, (kind, _) in enumerate(program.reductions) if kind == "max_abs"),
-        *(f"slot{i}" for i in range(len(program.reductions))),
+        *(f"slot{i}" for i in layout.by_column),
     ]
     lines = [
         f"def vector_program({', '.join(signature)}):",
-        "    rows, columns, step = shape[0], shape[1], shape[2]",
+        "    rows, columns, step = integers[0], integers[1], integers[2]",
         *("    " + line for line in body.parameter_lines()),
         *("    " + line for line in body.noise_buffers()),
         "    for unit in range(begin, end):",
@@ -79,8 +79,8 @@ def program_source(program: Program) -> tuple[str, dict[str, Any]]:
 class _Body:
     """The lines of one program."""
 
-    def __init__(self, program: Program) -> None:
-        self.program = program
+    def __init__(self, program: Program, layout: Layout) -> None:
+        self.program, self.layout = program, layout
         self.namespace: dict[str, Any] = {"np": np}
         self.first = len(program.inputs) + len(program.parameters)
         # instruction -> values of its two keys, where the random word is that of the element itself
@@ -110,7 +110,7 @@ class _Body:
 
     def parameter_lines(self) -> list[str]:
         first = len(self.program.inputs)
-        lines, integers, floats = [], 0, 0
+        lines, integers, floats = [], 3, 0
         for i, dtype in enumerate(self.program.parameters):
             if dtype == "f32":
                 lines.append(f"v{first + i} = floats[{floats}]")
@@ -204,11 +204,12 @@ class _Body:
 
     def reduction_ends(self) -> list[str]:
         lines = []
-        for i, (kind, _) in enumerate(self.program.reductions):
+        for i, at in self.layout.places.items():
+            kind = self.program.reductions[i][0]
             if kind == "sum":
-                lines.append(f"slot{i}[unit] = r{i}")
+                lines.append(f"totals[unit, {at}] = r{i}")
             elif kind == "range":
-                lines += [f"slot{i}[unit, 0] = low{i}", f"slot{i}[unit, 1] = high{i}"]
-            elif kind == "max_abs":
-                lines.append(f"slot{i}[unit] = m{i}")
+                lines += [f"totals[unit, {at}] = -np.int64(low{i})", f"totals[unit, {at + 1}] = high{i}"]
+            else:
+                lines.append(f"totals[unit, {at}] = m{i}")
         return lines

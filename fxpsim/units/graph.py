@@ -114,9 +114,10 @@ class _Builder:
         widths = [_width(self.leaves[i].shape, shape, kind) for i, kind in kinds.items() if kind != "full"]
         elements = math.prod(shape)
         by_column = any(kind == "column" for kind in kinds.values()) or any(k == "column_sum" for k, _ in reductions)
-        self.columns = max(widths, default=shape[-1] if by_column and shape else 1) if widths or by_column else 1
-        if any(kind == "column_sum" for kind, _ in reductions) and not widths:
-            self.columns = shape[-1]
+        self.columns = max(widths, default=1)
+        if by_column and shape:
+            # a single element that is repeated, or a sum over rows alone, still walks whole rows
+            self.columns = max(self.columns, shape[-1])
         flat = not widths and not by_column
         self.rows = elements // self.columns if self.columns else 0
         order = [*self.leaves, *self.parameters, *self.steps]
@@ -151,7 +152,9 @@ class _Builder:
         array = node.array
         assert array is not None
         if kind == "column" and array.size < self.columns:
-            array = np.broadcast_to(array, self.shape[len(self.shape) - _axes(self.columns, self.shape) :])
+            row = self.shape[len(self.shape) - _axes(self.columns, self.shape) :]
+            # axes of size 1 in front repeat nothing
+            array = np.broadcast_to(array.reshape(array.shape[max(0, array.ndim - len(row)) :]), row)
         return np.ascontiguousarray(array)
 
 

@@ -105,9 +105,9 @@ def test_structure_is_shared_and_numbers_are_arguments():
         return node.array
 
     run(1)
-    before = programs._compiled.cache_info().misses
+    before = programs.layout.cache_info().misses
     np.testing.assert_array_equal(run(3), [[8, -8]])
-    assert programs._compiled.cache_info().misses == before
+    assert programs.layout.cache_info().misses == before
 
 
 def test_generated_source_is_readable():
@@ -119,7 +119,7 @@ def test_generated_source_is_readable():
         reductions=(("range", 4),),
         columns=True,
     )
-    source, _ = program_source(program)
+    source, _ = program_source(program, programs.layout(program))
     assert "v3 = np.int32(v0 + v1)" in source
     assert "for row in range(first, last):" in source
 
@@ -133,3 +133,12 @@ def test_an_operand_that_cannot_be_repeated_is_refused():
 
 def test_elements_are_counted_once():
     assert math.prod((70000, 3)) % programs.UNIT_ELEMENTS != 0, "the threads test covers a last unit that is not full"
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (3, 4), (2, 3, 5)])
+def test_a_single_element_is_repeated_over_rows(shape):
+    x = np.arange(math.prod(shape), dtype=np.int32).reshape(shape)
+    node = apply("add", leaf(x), leaf(np.full((1,) * len(shape), 7, np.int32)), dtype="i32")
+    (columns,) = evaluate([(node, "i32")], [("column_sum", node)])
+    np.testing.assert_array_equal(node.array, x + 7)
+    np.testing.assert_array_equal(columns, (x + 7).reshape(-1, shape[-1]).sum(0))
