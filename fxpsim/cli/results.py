@@ -29,6 +29,13 @@ def _result(summary: dict[str, Any]) -> str:
         f"after {summary['steps']} steps in {summary['wall_s']:.1f} s; bit-exact: {summary['bit_exact_note']}",
         f"digest {summary['digest']}",
     ]
+    if risks := summary["may_overflow"]:
+        worst = max(risks, key=lambda risk: risk["needed_word_bits"])
+        lines.append(
+            f"accumulator: {len(risks)} kinds of sums could overflow at worst-case codes; the longest, {worst['layer']} "
+            f"({worst['pass']}): {worst['products']} products need {worst['needed_word_bits']} bits, safe up to "
+            f"{worst['safe_products']}; {summary['accumulator_overflows']} sums did overflow"
+        )
     for name, figures in summary["cost"].items():
         lines.append(
             f"{name}: speed-up {figures['speedup']:.2f}x, model size {figures['model_size_ratio']:.2f}x, "

@@ -16,6 +16,7 @@ from fxpsim.train import checkpoint
 from fxpsim.train.directory import RunDirectory, write_json
 from fxpsim.train.progress import Progress, Status
 from fxpsim.train.recipe import DataTable, ResolvedRecipe
+from fxpsim.train.risk import overflow_risks
 from fxpsim.train.session import Session
 
 METRIC_LINES_PER_EPOCH = 10
@@ -46,7 +47,7 @@ class Trainer:
     def __init__(
         self, resolved: ResolvedRecipe, directory: RunDirectory | None, *, stop_after: int | None = None
     ) -> None:
-        self.recipe, self.directory = resolved.recipe, directory
+        self.recipe, self.accelerator, self.directory = resolved.recipe, resolved.accelerator, directory
         self.dataset = load_data(self.recipe.data)
         batch_size = min(self.recipe.batch, len(self.dataset.train))
         self.batch_size = batch_size
@@ -205,6 +206,9 @@ class Trainer:
             "mean_word_bits": session.precision.mean_word_bits(),
             "width_shares": session.precision.width_shares(),
             "accumulator_overflows": session.engine.mac.overflowed,
+            "may_overflow": overflow_risks(
+                self.accelerator, session.precision, session.counter.gemms if session.counter else []
+            ),
             "wall_s": self.wall_s,
         }
         if self.directory is not None:
