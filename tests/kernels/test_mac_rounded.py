@@ -91,7 +91,7 @@ def test_against_the_stepwise_kernel(mode, overflow, order):
     """Rare and frequent overflow, several tiles, panels and segments."""
     rng = np.random.default_rng(8)
     a, b = codes(rng, np.int16, (33, 700)), codes(rng, np.int16, (700, 53))
-    for bits, shift in ((16, 12), (22, 10), (30, 5)):
+    for bits, shift in ((16, 12), (22, 10), (30, 5), (31, 5)):
         spec = MacSpec(
             word_bits=bits, overflow=overflow, product_shift=shift, rounding=mode, order=order, chunk=7 + bits
         )

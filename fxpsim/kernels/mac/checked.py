@@ -12,6 +12,9 @@ changed.
 the sum after it and V a bound of the sum of the products' magnitudes within it. No prefix in between exceeds
 ``(|s| + |e| + V) / 2`` in magnitude: the positive products add up to ``(V + e - s) / 2`` at most. With the threshold
 ``T = max_code - ceil(V / 2)``, no prefix left the range if ``|s| <= T`` and ``|e| <= T``.
+
+*Rounded products* look after every product whether any sum of the tile left the range, and only then clamp and count;
+nothing is repeated.
 """
 
 from typing import Any
@@ -59,30 +62,71 @@ def write_checked(w: Writer) -> Any:
         builder.branch(after)
 
         builder.position_at_end(after)
-        merged = []
-        for quick, careful in zip([*added, I1(0), counts], [*redone, still_far, counted], strict=True):
-            phi = builder.phi(careful.type)
-            phi.add_incoming(quick, keep)
-            phi.add_incoming(careful, slow_end)
-            merged.append(phi)
-        return merged
+        return [
+            _either(builder, (quick, keep), (careful, slow_end))
+            for quick, careful in zip([*added, I1(0), counts], [*redone, still_far, counted], strict=True)
+        ]
 
     far = I1(0) if w.is_float else _any_beyond(w, start)
     state = [*start, far, w.no_counts()]
     return w.total(loop(builder, I64(0), w.groups, state, chunk, w.period)[-1])
 
 
+def write_every(w: Writer) -> Any:
+    """Write the loop over groups of one product, each of which visits the overflow logic if any sum left the range.
+
+    The sums are kept minus the lower limit: unsigned, a sum is in range if it is at most ``high - low``, so that one
+    maximum per register tells about all of them.
+    """
+    builder = w.builder
+    rows = [w.row_address(I64(i)) for i in range(w.tile.rows)]
+    low, high = w.limits
+    w.limits = w.zero, builder.sub(high, low)
+    w.zero = builder.sub(w.zero, low)
+
+    def group(k: Any, state: list[Any]) -> list[Any]:
+        sums = w.step(rows, k, state[:-1])
+        largest = _largest(w, sums)
+        before = builder.block
+        visit, after = builder.append_basic_block("visit"), builder.append_basic_block("after")
+        builder.cbranch(_any(w, builder.icmp_unsigned(">", largest, w.limits[1])), visit, after)
+        builder.position_at_end(visit)
+        inside, counts = w.visit(sums, state[-1])
+        visited = builder.block
+        builder.branch(after)
+        builder.position_at_end(after)
+        return [
+            _either(builder, (quick, before), (careful, visited))
+            for quick, careful in zip([*sums, state[-1]], [*inside, counts], strict=True)
+        ]
+
+    start = [builder.sub(total, low) for total in w.load_sums(w.from_at)]
+    *sums, counts = loop(builder, I64(0), w.groups, [*start, w.no_counts()], group)
+    w.store_sums(w.sums_at, [builder.add(total, low) for total in sums])
+    return w.total(counts)
+
+
+def _either(builder: Any, *choices: tuple[Any, Any]) -> Any:
+    """Return the value that belongs to the block that was executed."""
+    phi = builder.phi(choices[0][0].type)
+    for value, block in choices:
+        phi.add_incoming(value, block)
+    return phi
+
+
+def _largest(w: Writer, sums: list[Any]) -> Any:
+    """Return the unsigned maximum, lane by lane."""
+    largest = sums[0]
+    for total in sums[1:]:
+        largest = w.builder.select(w.builder.icmp_unsigned(">", total, largest), total, largest)
+    return largest
+
+
 def _any_beyond(w: Writer, sums: list[Any]) -> Any:
     """Return whether any sum exceeds the threshold: ``|x| > T`` is ``x + T > 2 T`` without signs."""
     builder = w.builder
     threshold = w.repeat(w.threshold)
-    largest = None
-    for total in sums:
-        shifted = builder.add(total, threshold)
-        if largest is None:
-            largest = shifted
-        else:
-            largest = builder.select(builder.icmp_unsigned(">", shifted, largest), shifted, largest)
+    largest = _largest(w, [builder.add(total, threshold) for total in sums])
     beyond = builder.icmp_unsigned(">", largest, builder.add(threshold, threshold))
     return _any(w, beyond)
 

@@ -24,7 +24,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from fxpsim.kernels.lanes import cpu
-from fxpsim.kernels.mac.checked import write_checked
+from fxpsim.kernels.mac.checked import write_checked, write_every
 from fxpsim.kernels.mac.ir_tools import I64
 from fxpsim.kernels.mac.tile import Tile
 from fxpsim.kernels.mac.writer import Writer, loop
@@ -53,19 +53,6 @@ def _write_clamped(w: Writer) -> Any:
     return w.total(counts)
 
 
-def _write_clamped_every(w: Writer) -> Any:
-    """Write the loop with a clamp after every group: one loop, so that products and clamps overlap."""
-    rows = [w.row_address(I64(i)) for i in range(w.tile.rows)]
-
-    def group(k: Any, state: list[Any]) -> list[Any]:
-        inside, counts = w.visit(w.step(rows, k, state[:-1]), state[-1])
-        return [*inside, counts]
-
-    *sums, counts = loop(w.builder, I64(0), w.groups, [*w.load_sums(w.from_at), w.no_counts()], group)
-    w.store_sums(w.sums_at, sums)
-    return w.total(counts)
-
-
 @lru_cache(maxsize=256)
 def micro_kernel(tile: Tile) -> Any:
     """Return the Numba intrinsic of a tile.
@@ -76,7 +63,7 @@ def micro_kernel(tile: Tile) -> Any:
     rounding. It returns how many sums the clamp changed.
     """
     limit = {"int32": types.int32, "float32": types.float32, "float64": types.float64}[tile.lane.sum_type]
-    write_clamped = write_checked if tile.checked else _write_clamped_every if tile.every else _write_clamped
+    write_clamped = write_checked if tile.checked else write_every if tile.every else _write_clamped
     write_loop = _write_exact if tile.clamp == "none" else write_clamped
 
     @intrinsic

@@ -6,7 +6,8 @@ add up to at most ``K * R`` (from the formats) or ``(max |a| * largest column su
 - The products and what their rounding adds stay within 32 bits: ``P + 2^s <= 2^31``.
 - If no prefix can leave the accumulator's range, or if it wraps, the exact sum decides: in 32 bits where the bound
   above allows it, otherwise in segments of K that are flushed into 64 bits.
-- Saturation after each product (or chunk) is done in 32 bits if the largest code plus one product (chunk) fits.
+- Saturation after each product (or chunk) is done in 32 bits if the largest code plus one product (chunk) fits. If
+  twice the range does, too, sums are checked together and clamped only where one has left the range.
 
 A product of the padding is zero and rounds to zero, so it need not be told from products that do not exist, except by
 ``jam``: that takes this lane only without padding, and only if the sums of the columns that fill up a panel (K ones)
@@ -59,7 +60,8 @@ def rounded(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple
     if plan is None:
         return None
     kind, numbers = formula(spec.rounding, spec.product_shift)
-    every = plan.clamp != "none" and spec.step == 1
+    span = spec.max_code - spec.min_code
+    every = plan.clamp != "none" and spec.step == 1 and span + (bounds.product >> spec.product_shift) + 1 < _INT32
     tile = Tile(lane=lane, rows=rows, vectors=vectors, clamp=plan.clamp, every=every, rounding=kind)
     image = image_of(task.a, task.contraction.frame, lane.a_type, slack=lane.group - 1)
     limits = (0, 0) if plan.clamp == "none" else (spec.min_code, spec.max_code)

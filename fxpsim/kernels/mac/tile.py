@@ -62,7 +62,7 @@ class Tile:
         Whether a lane that adds several products at once saturates after every single one; see
         :mod:`fxpsim.kernels.mac.checked`.
     every : bool
-        Whether the clamp follows every group: a period of 1 that the loop knows.
+        Whether every group is followed by a check of all sums, and by the clamp only if one of them left the range.
     fused : bool
         Whether floats need the fused multiply-add. Integers in floats do not where every product and sum is exact,
         which spares processors without the instruction a slow detour.

@@ -29,6 +29,7 @@ class Writer:
         self.sum_type = ir.VectorType(self.element, self.count)
         self.vector_bytes = target.vector_bits // 8
         self.a_size = np.dtype(tile.lane.a_type).itemsize
+        self.zero = ir.Constant(self.sum_type, [0.0 if self.is_float else 0] * self.count)
         self.limits = repeat(builder, low, self.count), repeat(builder, high, self.count)
         self.bits_type = ir.VectorType(I64 if self.element is F64 else I32, self.count)
         self.counts_type = self.bits_type
@@ -164,8 +165,7 @@ class Writer:
         differ = self.builder.fcmp_ordered if self.is_float else self.builder.icmp_signed
         changed = differ("!=", value, inside)
         if self.tile.clamp == "zero":
-            zero = ir.Constant(self.sum_type, [0.0 if self.is_float else 0] * self.count)
-            return self.builder.select(changed, zero, value), changed
+            return self.builder.select(changed, self.zero, value), changed
         return inside, changed
 
 
