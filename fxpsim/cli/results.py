@@ -32,7 +32,7 @@ def _result(summary: dict[str, Any]) -> str:
     if risks := summary["may_overflow"]:
         worst = max(risks, key=lambda risk: risk["needed_word_bits"])
         lines.append(
-            f"accumulator: {len(risks)} kinds of sums could overflow at worst-case codes; the longest, {worst['layer']} "
+            f"accumulator: {len(risks)} kinds of sums could overflow at worst-case codes; longest: {worst['layer']} "
             f"({worst['pass']}): {worst['products']} products need {worst['needed_word_bits']} bits, safe up to "
             f"{worst['safe_products']}; {summary['accumulator_overflows']} sums did overflow"
         )
