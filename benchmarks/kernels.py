@@ -21,7 +21,8 @@ Candidates = dict[str, Callable[[], object]]
 SATURATE = {bits: MacSpec(word_bits=bits, overflow="saturate") for bits in (16, 18, 20, 32, 40)}
 ROUNDED = {
     "wrap": MacSpec(word_bits=32, product_shift=8, rounding="half_even"),
-    "saturate": MacSpec(word_bits=20, overflow="saturate", product_shift=8, rounding="half_even"),
+    "rarely": MacSpec(word_bits=26, overflow="saturate", product_shift=8, rounding="half_even"),
+    "often": MacSpec(word_bits=20, overflow="saturate", product_shift=8, rounding="half_even"),
 }
 
 
@@ -67,7 +68,8 @@ def products(rng: np.random.Generator, m: int, k: int, n: int) -> Candidates:
         "16 bit, saturate 40": lambda: mac.matmul(s16, b16, SATURATE[40], **sixteen),
         "16 bit, saturate 32, binary64 lane": lambda: mac.matmul(s16, b16, SATURATE[32], **sixteen),
         "16 bit, rounded by 8 bits, wrap 32": lambda: mac.matmul(s16, b16, ROUNDED["wrap"], **sixteen),
-        "16 bit, rounded by 8 bits, saturate 20": lambda: mac.matmul(s16, b16, ROUNDED["saturate"], **sixteen),
+        "16 bit, rounded by 8 bits, saturate 26": lambda: mac.matmul(s16, b16, ROUNDED["rarely"], **sixteen),
+        "16 bit, rounded by 8 bits, saturate 20": lambda: mac.matmul(s16, b16, ROUNDED["often"], **sixteen),
         "binary32, pinned order": lambda: mac.matmul_float(f, g),
     }
 

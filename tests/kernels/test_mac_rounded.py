@@ -9,6 +9,7 @@ from mac_oracle import run as oracle
 from fxpsim.kernels import mac
 from fxpsim.kernels.mac import MacSpec, dispatch, rounded
 from fxpsim.kernels.mac.bounds import Bounds
+from fxpsim.kernels.mac.spec import ORDERS
 from fxpsim.kernels.mac.task import matmul_task
 from fxpsim.numerics import Rounding
 from fxpsim.numerics import oracle as numbers
@@ -81,9 +82,13 @@ def both(a: np.ndarray, b: np.ndarray, spec: MacSpec, a_bound: int, b_bound: int
     return True
 
 
-CASES = [(mode, overflow, "sequential") for mode in MODES for overflow in OVERFLOWS]
-CASES += [(mode, overflow, "chunked") for mode in (Rounding.HALF_EVEN, Rounding.JAM) for overflow in OVERFLOWS]
-CASES += [(Rounding.HALF_EVEN, "saturate_zero", order) for order in ("sequential", "chunked")]
+CASES = [(mode, overflow, "sequential") for mode in MODES for overflow in ("wrap", "saturate")]
+CASES += [
+    (mode, overflow, "chunked") for mode in (Rounding.HALF_EVEN, Rounding.JAM) for overflow in ("wrap", "saturate")
+]
+CASES += [
+    (Rounding.HALF_EVEN, overflow, order) for overflow in ("saturate_symmetric", "saturate_zero") for order in ORDERS
+]
 
 
 @pytest.mark.parametrize(("mode", "overflow", "order"), CASES)
