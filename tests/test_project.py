@@ -72,7 +72,10 @@ def test_dependencies_have_lower_bounds_only():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     groups = [project["dependencies"], *project["optional-dependencies"].values()]
     wrong = [
-        entry for group in groups for entry in group if not re.fullmatch(r"[A-Za-z0-9_.-]+(\[\w+\])?>=[\d.]+", entry)
+        entry
+        for group in groups
+        for entry in group
+        if not re.fullmatch(r"[A-Za-z0-9_.-]+(\[\w+\])?>=[\d.]+(; python_version >= '[\d.]+')?", entry)
     ]
     assert wrong == []
 

@@ -65,7 +65,7 @@ class Session:
     dataset : Dataset
         Its data.
     steps : int
-        Length of the run in steps, for the schedule.
+        Length of the run in steps, for the schedule; later steps keep its last rate.
 
     Examples
     --------
@@ -165,7 +165,9 @@ class Session:
             value = self._gradient(parameter, gradient.value)
             key = self.random.derive("update", parameter.path, index).key
             master = _master(parameter)
-            counts = self.optimizer.step(self.update, master, value, self.factors[index], key, decay=weight)
+            counts = self.optimizer.step(
+                self.update, master, value, self.factors[min(index, self.steps - 1)], key, decay=weight
+            )
             if weight:
                 for stream, count in counts.items():
                     self.precision.record(parameter.layer, stream, master.format_of(stream), count)
