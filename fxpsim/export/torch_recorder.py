@@ -41,7 +41,7 @@ class TorchRecorder:
 
     def __init__(self, module: Any, *, bits: Bits = 32) -> None:
         try:
-            import torch
+            import torch  # pyright: ignore[reportMissingImports] - optional
         except ImportError as error:
             raise UserError(
                 "the package torch is not installed", expected="PyTorch", remedy="pip install torch"
