@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -77,7 +76,3 @@ class Engine:
         from fxpsim.autodiff.tensor import Tensor
 
         return Tensor(self, self.vector.load(array, frac_bits))
-
-    def fraction(self, numerator: int, denominator: int) -> Fraction:
-        """Return an exact constant."""
-        return Fraction(numerator, denominator)

@@ -43,11 +43,6 @@ def minimum(a, b):
     return a if a < b else b
 
 
-def clamp(a, low, high):
-    """``a`` brought into ``[low, high]``."""
-    return low if a < low else (high if a > high else a)
-
-
 def outside(a, low, high):
     """1 where ``a`` is outside ``[low, high]``, else 0."""
     return (a < low) | (a > high)

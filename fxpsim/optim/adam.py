@@ -17,6 +17,7 @@ from fractions import Fraction
 import numpy as np
 
 from fxpsim.optim.base import Optimizer, root
+from fxpsim.optim.decimals import exact
 from fxpsim.optim.registry import optimizers
 from fxpsim.units import AdamStep, CastCounts, Master, UpdateUnit, Value
 
@@ -55,15 +56,15 @@ class Adam(Optimizer):
     ) -> dict[str, CastCounts]:
         """Update one tensor; the number of its steps is part of its state."""
         count = int(master.moments.get("count", np.zeros(1, np.int64))[0]) + 1
-        first, second = Fraction(str(self.beta1)), Fraction(str(self.beta2))
+        first, second = exact(self.beta1), exact(self.beta2)
         correction = root(1 - power(second, count))
-        rate = Fraction(str(self.learning_rate)) * factor
-        shrink = Fraction(str(self.weight_decay)) if decay else Fraction(0)
+        rate = exact(self.learning_rate) * factor
+        shrink = exact(self.weight_decay) if decay else Fraction(0)
         numbers = AdamStep(
             learning_rate=rate * correction / (1 - power(first, count)),
             first_rate=1 - first,
             second_rate=1 - second,
-            epsilon=Fraction(str(self.epsilon)) * correction,
+            epsilon=exact(self.epsilon) * correction,
             weight_decay=Fraction(0) if self.decoupled else shrink,
             decay=rate * shrink if self.decoupled else Fraction(0),
             gradient=self.rule(unit, grad, scale),

@@ -8,6 +8,7 @@ from fractions import Fraction
 from math import isqrt
 
 from fxpsim.errors import UserError
+from fxpsim.optim.decimals import exact
 from fxpsim.units import CastCounts, GradientRule, Master, UpdateUnit, Value
 
 ROOT_BITS = 40
@@ -78,8 +79,8 @@ class Optimizer:
     def rule(self, unit: UpdateUnit, grad: Value, scale: Fraction) -> GradientRule:
         """Return what becomes of a gradient before anything else."""
         if self.clip_norm:
-            scale *= global_scale(unit, [grad], Fraction(str(self.clip_norm)) / abs(scale))
-        return GradientRule(scale=scale, limit=Fraction(str(self.clip_value)) if self.clip_value else None)
+            scale *= global_scale(unit, [grad], exact(self.clip_norm) / abs(scale))
+        return GradientRule(scale=scale, limit=exact(self.clip_value) if self.clip_value else None)
 
 
 def global_scale(unit: UpdateUnit, gradients: Sequence[Value], limit: Fraction) -> Fraction:

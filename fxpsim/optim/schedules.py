@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Protocol
 
+from fxpsim.optim.decimals import exact
 from fxpsim.registry import Registry
 
 GRID_BITS = 60
@@ -41,16 +42,6 @@ def cosine_of(turn: Fraction) -> Fraction:
         term = -((term * square) >> GRID_BITS) // ((2 * n - 1) * (2 * n))
         total += term
     return Fraction(_round_shift(total, GRID_BITS - 40), 1 << 40)
-
-
-@lru_cache(maxsize=256)
-def exact(decimal: float) -> Fraction:
-    """Return the decimal number as it was written, exactly.
-
-    >>> exact(0.1)
-    Fraction(1, 10)
-    """
-    return Fraction(str(decimal))
 
 
 def _round_shift(value: int, bits: int) -> int:

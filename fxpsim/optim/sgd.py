@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from fxpsim.errors import UserError
 from fxpsim.optim.base import Optimizer, root
+from fxpsim.optim.decimals import exact
 from fxpsim.optim.registry import optimizers
 from fxpsim.units import CastCounts, Master, SgdStep, UpdateUnit, Value
 from fxpsim.units.fixed import constant
@@ -45,9 +46,9 @@ class Sgd(Optimizer):
     ) -> dict[str, CastCounts]:
         """Update one tensor."""
         numbers = SgdStep(
-            learning_rate=Fraction(str(self.learning_rate)) * factor,
-            momentum=Fraction(str(self.momentum)),
-            weight_decay=Fraction(str(self.weight_decay)) if decay else Fraction(0),
+            learning_rate=exact(self.learning_rate) * factor,
+            momentum=exact(self.momentum),
+            weight_decay=exact(self.weight_decay) if decay else Fraction(0),
             nesterov=self.nesterov,
             gradient=self.rule(unit, grad, scale),
         )
