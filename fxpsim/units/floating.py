@@ -37,7 +37,7 @@ class FloatUnit:
         return self.load(sums.codes, sums.frac_bits)
 
     def _scaled(self, node: Node, frac_bits: int) -> Value:
-        return Value(apply("multiply", node, parameter(math.ldexp(1.0, -frac_bits), "f32"), dtype="f32"))
+        return Value(_times_power(node, -frac_bits, shrink="multiply"))
 
     def add(self, a: Value, b: Value) -> Value:
         """Broadcast sum. A long one is brought into memory, lest a program grow with the number of its terms."""
@@ -170,7 +170,7 @@ class FloatUnit:
 
     def cast(self, a: Value, fmt: FixedFormat, rounding: Rounding, key: tuple[int, int]) -> tuple[Operand, CastCounts]:
         """Scale exactly by a power of two, round, saturate, count."""
-        scaled = apply("multiply", a.node, parameter(math.ldexp(1.0, fmt.frac_bits), "f32"), dtype="f32")
+        scaled = _times_power(a.node, fmt.frac_bits)
         name = f"round_float_{rounding}" if rounding is not Rounding.STOCHASTIC else "round_binary32_stochastic"
         rounded = apply(name, scaled, noise_node(rounding, key), dtype="f32")
         if fmt.word_bits <= EXACT_WORD_BITS:
@@ -193,6 +193,16 @@ class FloatUnit:
     def read(self, a: Any) -> np.ndarray:
         """Return the values as float64, for people and tests."""
         return self.array(a).astype(np.float64)
+
+
+def _times_power(node: Node, exponent: int, *, shrink: str = "shrink") -> Node:
+    """Return ``node * 2**exponent``; powers that no normal binary32 number holds are taken in parts."""
+    while exponent > 127:
+        node, exponent = apply("multiply", node, parameter(2.0**127, "f32"), dtype="f32"), exponent - 127
+    while exponent < -126:
+        node, exponent = apply(shrink, node, parameter(2.0**-100, "f32"), dtype="f32"), exponent + 100
+    name = "multiply" if exponent >= 0 else shrink
+    return apply(name, node, parameter(math.ldexp(1.0, exponent), "f32"), dtype="f32")
 
 
 def store_codes(

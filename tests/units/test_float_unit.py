@@ -57,6 +57,16 @@ def test_a_cast_equals_the_oracle(numbers, word_bits, frac_bits, signed, roundin
     assert counts.saturated == sum(c != w for c, w in zip(clamped, wanted, strict=True))
 
 
+@pytest.mark.parametrize("rounding", [Rounding.CEIL, Rounding.FLOOR, Rounding.AWAY_FROM_ZERO, Rounding.HALF_EVEN])
+@pytest.mark.parametrize("frac_bits", [-130, -1, 139, 150])
+def test_the_smallest_numbers_are_scaled_exactly(rounding, frac_bits):
+    numbers = [2.0**-149, -(2.0**-149), 2.0**-140, 0.0]
+    fmt = FixedFormat(word_bits=16, frac_bits=frac_bits)
+    operand, _ = unit.cast(Value(leaf(np.array([numbers], np.float32))), fmt, rounding, (0, 0))
+    wanted = [oracle.round_fraction(Fraction(x) * Fraction(2) ** frac_bits, rounding) for x in numbers]
+    assert operand.codes.ravel().tolist() == [min(max(c, fmt.min_code), fmt.max_code) for c in wanted]
+
+
 @pytest.mark.parametrize("word_bits", [25, 32])
 def test_words_longer_than_a_significand_saturate_exactly(word_bits):
     fmt = FixedFormat(word_bits=word_bits, frac_bits=10)
