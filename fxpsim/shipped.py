@@ -6,7 +6,7 @@ from fxpsim.errors import UserError
 from fxpsim.registry import unknown
 
 # folder under models/ -> suffix of its files
-KINDS = {"networks": ".py", "accelerators": ".toml", "methods": ".toml", "recipes": ".toml"}
+KINDS = {"networks": ".py", "accelerators": ".toml", "methods": ".toml", "recipes": ".toml", "studies": ".toml"}
 
 
 def models_dir() -> Path:
@@ -38,7 +38,7 @@ def find(kind: str, name: str, *, relative_to: Path | None = None) -> Path:
     Parameters
     ----------
     kind : str
-        ``networks``, ``accelerators``, ``methods`` or ``recipes``.
+        ``networks``, ``accelerators``, ``methods``, ``recipes`` or ``studies``.
     name : str
         A path to a file, or the name of a shipped one.
     relative_to : Path, optional
@@ -56,7 +56,7 @@ def find(kind: str, name: str, *, relative_to: Path | None = None) -> Path:
             if candidate.is_file():
                 return candidate
         raise UserError(
-            f"no such {kind[:-1]} file: {name}",
+            f"no such {_one(kind)} file: {name}",
             where=", ".join(str(c) for c in candidates),
             expected=f"a {suffix} file, or one of the shipped names: {', '.join(names(kind))}",
             remedy=f"check the path, or run `fxpsim models list {kind}`",
@@ -64,4 +64,13 @@ def find(kind: str, name: str, *, relative_to: Path | None = None) -> Path:
     shipped = models_dir() / kind / (name + suffix)
     if shipped.is_file():
         return shipped
-    raise unknown(kind[:-1], name, names(kind), where=f"shipped {kind}")
+    raise unknown(_one(kind), name, names(kind), where=f"shipped {kind}")
+
+
+def _one(kind: str) -> str:
+    """Return the singular of a kind.
+
+    >>> _one("studies"), _one("recipes")
+    ('study', 'recipe')
+    """
+    return kind.removesuffix("ies") + "y" if kind.endswith("ies") else kind[:-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fxpsim.cli import doctor, models, price, run
+from fxpsim.cli import doctor, models, price, run, sweep
 
 app = typer.Typer(
     name="fxpsim",
@@ -20,5 +20,6 @@ app.command("resume")(run.resume)
 app.command("verify")(run.verify)
 app.command("cost")(price.cost)
 app.command("report")(price.report)
+app.command("sweep")(sweep.sweep)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)

@@ -1,4 +1,4 @@
-"""``fxpsim models``: list, show and copy the shipped networks, accelerators, methods and recipes."""
+"""``fxpsim models``: list, show and copy the shipped networks, accelerators, methods, recipes and studies."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from fxpsim.errors import UserError
 from fxpsim.registry import unknown
 
 app = typer.Typer(
-    help="List, show and copy the shipped networks, accelerators, methods and recipes.", no_args_is_help=True
+    help="List, show and copy the shipped networks, accelerators, methods, recipes and studies.", no_args_is_help=True
 )
 
-Kind = Annotated[str | None, typer.Option("--kind", help="networks, accelerators, methods or recipes.")]
+Kind = Annotated[str | None, typer.Option("--kind", help="networks, accelerators, methods, recipes or studies.")]
 
 
 @app.command("list")
 def list_models(
-    kind: Annotated[str | None, typer.Argument(help="networks, accelerators, methods or recipes.")] = None,
+    kind: Annotated[str | None, typer.Argument(help="networks, accelerators, methods, recipes or studies.")] = None,
 ) -> None:
     """List what is shipped, with one line each."""
     for one in _kinds(kind):

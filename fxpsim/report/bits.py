@@ -113,6 +113,13 @@ def mean_bits(histories: Iterable[StreamHistory]) -> dict[str, float]:
     return {stream: bits / elements for stream, (bits, elements) in sums.items()}
 
 
+def overall_bits(histories: Iterable[StreamHistory], streams: Iterable[str]) -> float:
+    """Return the mean word length of all elements of the given streams."""
+    chosen = [one for one in histories if one.stream in set(streams)]
+    elements = sum(one.elements for one in chosen)
+    return sum(one.mean(one.word_bits) * one.elements for one in chosen) / elements
+
+
 def mean_bits_over_time(histories: Iterable[StreamHistory], edges: np.ndarray) -> dict[str, np.ndarray]:
     """Return, between neighboring ``edges`` (steps), the mean word length of each stream over all its elements."""
     sums: dict[str, np.ndarray] = {}

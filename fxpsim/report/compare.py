@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fxpsim.report.bits import StreamHistory, is_float, mean_bits, stream_histories
+from fxpsim.report.bits import StreamHistory, is_float, mean_bits, overall_bits, stream_histories
 from fxpsim.report.costs import Priced, constants_table, price_run
 from fxpsim.report.figures import Figure, Point, scatter
 from fxpsim.report.learning import comparison_figures, series_style
@@ -100,20 +100,13 @@ def _overview(compared: Sequence[Compared]) -> Table:
                 part_name(run, "method"),
                 run.accuracy,
                 100 * (run.accuracy - base.run.accuracy) if known else None,  # type: ignore[operator,union-attr]
-                _overall(entry.histories, streams),
+                overall_bits(entry.histories, streams),
                 *(bits.get(stream) for stream in streams),
                 run.steps,
                 {True: "yes", False: "no"}.get(run.summary.get("bit_exact"), "–"),  # type: ignore[call-overload]
             ]
         )
     return table(columns, rows)
-
-
-def _overall(histories: Sequence[StreamHistory], streams: Sequence[str]) -> float:
-    """Return the mean word length of all elements of the given streams."""
-    chosen = [one for one in histories if one.stream in streams]
-    elements = sum(one.elements for one in chosen)
-    return sum(one.mean(one.word_bits) * one.elements for one in chosen) / elements
 
 
 def _notes(compared: Sequence[Compared]) -> list[str]:
@@ -206,8 +199,8 @@ def _story(compared: Sequence[Compared]) -> str:
     others = [entry for entry in known if entry is not base]
     if base is None or base.run.accuracy is None or not others:
         return text
-    shortest = min(others, key=lambda entry: _overall(entry.histories, _STREAMS))
-    bits = significant(_overall(shortest.histories, _STREAMS))
+    shortest = min(others, key=lambda entry: overall_bits(entry.histories, _STREAMS))
+    bits = significant(overall_bits(shortest.histories, _STREAMS))
     points = 100 * ((shortest.run.accuracy or 0) - base.run.accuracy)
     return (
         f"{text} {shortest.run.name} has the shortest words ({bits} bit in the mean) "

@@ -17,14 +17,14 @@ def render(template: str, **context: Any) -> str:
     return _environment().get_template(template).render(version=fxpsim.__version__, **context)
 
 
-def write_page(html: str, out: str | Path) -> Path:
-    """Write a page atomically and return its path."""
+def write_page(text: str, out: str | Path) -> Path:
+    """Write a page (HTML or Markdown) atomically and return its path."""
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(html)
+            stream.write(text)
         os.chmod(temporary, 0o644)
         os.replace(temporary, out)
     except BaseException:

@@ -43,12 +43,12 @@ def write_report(
             remedy="give both",
         )
     runs = [read_run(path) for path in run_dirs]
-    chosen = list(accelerators) if accelerators is not None else _priced_by_all(runs)
+    chosen = list(accelerators) if accelerators is not None else priced_by_all(runs)
     html = run_page(runs[0], chosen) if len(runs) == 1 else comparison_page(runs, chosen)
     return write_page(html, out or runs[0].path / "report.html")
 
 
-def _priced_by_all(runs: Sequence[Run]) -> list[str]:
+def priced_by_all(runs: Sequence[Run]) -> list[str]:
     """Return the accelerators of all runs, each name once."""
     found: dict[str, str] = {}
     for run in runs:
