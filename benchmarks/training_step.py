@@ -4,7 +4,7 @@ Forward, backward, update, statistics and counters on. All contestants run in tu
 the table shows medians and their ratio to torch float32 in its contiguous format. Only ratios mean anything on a shared
 machine.
 
-    pip install torch            # a CPU build
+    pip install torch            # a CPU build; and qtorch, ninja for the comparison with QPyTorch
     python benchmarks/training_step.py --rounds 9
     python benchmarks/training_step.py --only int8 --only torch   # some of them
     NUMBA_CPU_NAME=haswell python benchmarks/training_step.py --only int8 --only torch
@@ -60,18 +60,48 @@ def ours(overrides: list[str]) -> Callable[[], None]:
     return lambda: session.step(next(steps), split.inputs, split.targets) and None
 
 
-def torch_step(channels_last: bool, threads: int) -> Callable[[], None]:
-    """Return a function that makes one float32 step of the same network in PyTorch."""
+def qpytorch_convolution(rounding: str) -> type:
+    """Return a convolution class whose operands and errors pass QPyTorch's 8-bit fixed-point quantizers.
+
+    QPyTorch emulates: the codes are float32 numbers, the products and sums are float32. Its fractions are fixed (ours
+    follow the leading bit of each tensor, which costs us more).
+    """
+    from qtorch import FixedPoint
+    from qtorch.quant import Quantizer
+    from torch import nn
+    from torch.nn import functional
+
+    class Convolution(nn.Conv2d):
+        def __init__(self, *arguments, **options) -> None:
+            super().__init__(*arguments, **options)
+            code, narrow = FixedPoint(wl=8, fl=4), FixedPoint(wl=8, fl=7)
+            modes = {"forward_rounding": rounding, "backward_rounding": rounding}
+            self.weight_quantizer = Quantizer(forward_number=narrow, forward_rounding=rounding)
+            self.input_quantizer = Quantizer(forward_number=code, **modes)
+            self.error_quantizer = Quantizer(backward_number=narrow, **modes)
+
+        def forward(self, x):
+            weight = self.weight_quantizer(self.weight)
+            y = functional.conv2d(self.input_quantizer(x), weight, None, self.stride, self.padding)
+            return self.error_quantizer(y)
+
+    return Convolution
+
+
+def torch_step(channels_last: bool, threads: int, qpytorch: str = "") -> Callable[[], None]:
+    """Return a function that makes one step of the same network in PyTorch: float32, or QPyTorch's with a rounding."""
     import torch
     from torch import nn
     from torch.nn import functional
 
+    convolution = qpytorch_convolution(qpytorch) if qpytorch else nn.Conv2d
+
     class Block(nn.Module):
         def __init__(self, inputs: int, outputs: int, stride: int) -> None:
             super().__init__()
-            self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+            self.conv1 = convolution(inputs, outputs, 3, stride, 1, bias=False)
             self.bn1 = nn.BatchNorm2d(outputs)
-            self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+            self.conv2 = convolution(outputs, outputs, 3, 1, 1, bias=False)
             self.bn2 = nn.BatchNorm2d(outputs)
             self.more = outputs - inputs
 
@@ -83,7 +113,7 @@ def torch_step(channels_last: bool, threads: int) -> Callable[[], None]:
 
     torch.manual_seed(0)
     torch.set_num_threads(threads)
-    layers: list[nn.Module] = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
+    layers: list[nn.Module] = [convolution(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
     channels = 16
     for width in (16, 32, 64):
         for _ in range(3):
@@ -118,6 +148,9 @@ def main() -> None:
     for name, channels_last in (("torch float32", False), ("torch float32 channels_last", True)):
         if any(name.startswith(w) for w in wanted):
             steps[name] = torch_step(channels_last, arguments.threads)
+    for rounding in ("nearest", "stochastic"):  # asked for by name: five to ten times torch's step
+        if any(w and f"qpytorch {rounding}".startswith(w) for w in wanted):
+            steps[f"qpytorch {rounding}"] = torch_step(False, arguments.threads, rounding)
     for name, overrides in CONTESTANTS.items():
         if any(name == w or not w for w in wanted):
             steps[name] = ours(overrides)
