@@ -26,6 +26,7 @@ class Task(StrEnum):
     DETECTION = "detection"  # int32 (N, objects, 5): class (-1: none), top, left, bottom, right in pixels
     NEXT_TOKEN = "next_token"  # int32 (N, T): the token that follows each input token
     TRANSLATION = "translation"  # int32 (N, U): the other sentence with its begin and end marks
+    REGRESSION = "regression"  # int32 (N, K): codes of numbers, read with the data set's ``target_frac_bits``
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,7 +82,7 @@ class Dataset:
     train, test : Split
         Samples to learn from, and held-out ones.
     classes : int
-        Number of classes of a target; the vocabulary's size for tokens.
+        Number of classes of a target; the vocabulary's size for tokens, the numbers of a sample for regression.
     kind : InputKind
         What an input element is.
     task : Task
@@ -94,6 +95,8 @@ class Dataset:
         Name of each class, or the vocabulary; empty where unknown.
     source : str
         Where the samples came from, in words.
+    target_frac_bits : int
+        Fraction length of the targets of a regression; 0 otherwise.
 
     Examples
     --------
@@ -114,6 +117,7 @@ class Dataset:
     input_frac_bits: int
     class_names: tuple[str, ...] = ()
     source: str = ""
+    target_frac_bits: int = 0
 
     @classmethod
     def scaled(cls, *, train: Split, **fields: Any) -> "Dataset":
@@ -151,6 +155,8 @@ class Dataset:
     def fingerprint(self) -> str:
         """Return the SHA-256 (hex) of all samples, targets and the reading of the codes."""
         digest = hashlib.sha256(f"{self.kind} {self.task} {self.classes} {self.input_frac_bits}".encode())
+        if self.target_frac_bits:
+            digest.update(f"{self.target_frac_bits}".encode())
         for array in (self.input_offset, self.train.inputs, self.train.targets, self.test.inputs, self.test.targets):
             digest.update(f"{array.dtype.str} {array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)

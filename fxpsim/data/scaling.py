@@ -42,10 +42,10 @@ def integer_scaling(inputs: np.ndarray) -> tuple[np.ndarray, int]:
         total, weighted = int(counts.sum()), int((counts * codes).sum())
         offset[channel] = (2 * weighted + total) // (2 * total)
         squares += int((counts * (codes - offset[channel]) ** 2).sum())
-    return offset, _half_log2(squares, inputs.size)
+    return offset, half_log2(squares, inputs.size)
 
 
-def _half_log2(numerator: int, denominator: int) -> int:
+def half_log2(numerator: int, denominator: int) -> int:
     """Return f with 2**(2f-1) <= numerator/denominator < 2**(2f+1)."""
     rest, frac_bits = Fraction(numerator, denominator), 0
     while rest >= 2:

@@ -139,6 +139,7 @@ class Trainer:
         self.train_loss = status.loss
         tested = self.session.evaluate(self.dataset.test)
         self.evaluation = {"test_loss": tested.loss, "test_accuracy": tested.accuracy}
+        self.evaluation |= {f"test_{name}": value for name, value in tested.metrics.items()}
         progress.epoch(status, **self.evaluation)
         if self.directory is not None:
             epoch = self.done / self.per_epoch

@@ -31,8 +31,8 @@ class Progress(Protocol):
         """One step is done."""
         ...
 
-    def epoch(self, status: Status, test_loss: float, test_accuracy: float) -> None:
-        """One epoch is done and evaluated."""
+    def epoch(self, status: Status, **tested: float) -> None:
+        """One epoch is done and evaluated; ``tested`` has ``test_loss``, ``test_accuracy`` and the task's metrics."""
         ...
 
     def close(self) -> None:
@@ -46,7 +46,7 @@ class Off:
     def step(self, status: Status) -> None:
         """Say nothing."""
 
-    def epoch(self, status: Status, test_loss: float, test_accuracy: float) -> None:
+    def epoch(self, status: Status, **tested: float) -> None:
         """Say nothing."""
 
     def close(self) -> None:
@@ -56,9 +56,9 @@ class Off:
 class Lines(Off):
     """One line an epoch: for logs."""
 
-    def epoch(self, status: Status, test_loss: float, test_accuracy: float) -> None:
+    def epoch(self, status: Status, **tested: float) -> None:
         """Print the epoch's line."""
-        print(_epoch_line(status, test_loss, test_accuracy), flush=True)
+        print(_epoch_line(status, tested), flush=True)
 
 
 class Live(Off):
@@ -87,19 +87,20 @@ class Live(Off):
             )
             self.live.update(self.text(line, no_wrap=True, overflow="ellipsis"))
 
-    def epoch(self, status: Status, test_loss: float, test_accuracy: float) -> None:
+    def epoch(self, status: Status, **tested: float) -> None:
         """Print the epoch's line above the moving one."""
-        self.console.print(_epoch_line(status, test_loss, test_accuracy), highlight=False, soft_wrap=True)
+        self.console.print(_epoch_line(status, tested), highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         """Remove the moving line."""
         self.live.stop()
 
 
-def _epoch_line(status: Status, test_loss: float, test_accuracy: float) -> str:
+def _epoch_line(status: Status, tested: dict[str, float]) -> str:
+    measured = "  ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in tested.items())
     return (
         f"epoch {status.epoch:>3}/{status.epochs}  step {status.step:>6}  loss {status.loss:.4f}  "
-        f"accuracy {status.accuracy:.4f}  test loss {test_loss:.4f}  test accuracy {test_accuracy:.4f}  "
+        f"accuracy {status.accuracy:.4f}  {measured}  "
         f"bits {status.mean_word_bits:.1f}  {status.steps_per_s:.1f} steps/s"
     )
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from fxpsim.autodiff import Engine, Tensor, ops
+from fxpsim.autodiff import Engine, Tensor
 from fxpsim.data import Dataset, Split, batches
 from fxpsim.errors import UserError
 from fxpsim.nn import Buffer, Module, Parameter
@@ -24,6 +24,7 @@ from fxpsim.train.initialization import tnvs
 from fxpsim.train.network import build_network
 from fxpsim.train.precision import RunPrecision
 from fxpsim.train.recipe import Method, Recipe, ResolvedRecipe
+from fxpsim.train.tasks import task_rule
 from fxpsim.units import CastCounts, FixedUnit, FloatUnit, MacArray, Master, UpdateUnit, Value, build_update_unit
 from fxpsim.units.update import FloatUpdate
 
@@ -37,16 +38,19 @@ class StepResult:
     total : float or Fraction
         Summed loss, as the vector unit computed it.
     samples, correct : int
-        Samples, and how many of them the network got right.
+        Samples (rows of scores: tokens, pixels), and how many of them the network got right.
+    metrics : dict of str to float
+        What else the task measures; of evaluations only.
     """
 
     total: Any
     samples: int
     correct: int
+    metrics: dict[str, float] = field(default_factory=dict)
 
     @property
     def loss(self) -> float:
-        """Mean loss over the samples, in nats."""
+        """Mean loss over the samples; of classes and tokens in nats."""
         return float(self.total) / self.samples
 
     @property
@@ -83,6 +87,7 @@ class Session:
         self.network = build_network(resolved.network_file, dataset, recipe.network_options)
         self.parameters = list(self.network.parameters())
         self.buffers = list(self.network.buffers())
+        self.task = task_rule(dataset, self.network)
         self.training = method.training
         self.precision = RunPrecision(
             method, _weight_layers(self.network), self.random, steps_per_epoch=max(1, steps // recipe.epochs)
@@ -123,8 +128,7 @@ class Session:
         if counting:
             self.counter = self.engine.counter = WorkloadCounter()
         self._bind(requires_grad=True)
-        logits = self.network(self._input(inputs))
-        loss = ops.softmax_cross_entropy(logits, targets)
+        loss = self.task.loss(self.network(self._input(inputs, targets)), targets)
         gradients = loss.backward()
         if self.precision.wants_loss:
             self.precision.observe_loss(_exact(loss.total) / loss.samples + self._l1_penalty())
@@ -138,11 +142,9 @@ class Session:
         self.engine.counter = None
         return StepResult(loss.total, loss.samples, loss.correct)
 
-    def _input(self, inputs: np.ndarray) -> Tensor:
-        return self.engine.tensor(*self._encoded(inputs))
-
-    def _encoded(self, inputs: np.ndarray) -> tuple[np.ndarray, int]:
-        return self.dataset.encode(inputs), self.dataset.input_frac_bits
+    def _input(self, inputs: np.ndarray, targets: np.ndarray) -> Tensor:
+        read = self.task.network_input(inputs, targets)
+        return self.engine.tensor(self.dataset.encode(read), self.dataset.input_frac_bits)
 
     def _bind(self, *, requires_grad: bool) -> None:
         """Give every parameter its tensor of this step."""
@@ -222,16 +224,19 @@ class Session:
     # --- evaluation
 
     def evaluate(self, split: Split) -> StepResult:
-        """Return mean loss, samples and right answers over a split; nothing is recorded or changed."""
+        """Return loss, samples, right answers and metrics over a split; nothing is recorded or changed."""
         total, samples, correct = 0, 0, 0
+        measure = self.task.measure()
         with self.engine.inference():
             self.engine.mac.begin_step(self.random.derive("evaluate"))
             self._bind(requires_grad=False)
             for inputs, targets in batches(split, batch=self.recipe.evaluation_batch):
-                part = ops.softmax_cross_entropy(self.network(self._input(inputs)), targets)
+                output = self.network(self._input(inputs, targets))
+                part = self.task.loss(output, targets)
+                measure.add(output, targets)
                 total, samples, correct = total + part.total, samples + part.samples, correct + part.correct
             self._release()
-        return StepResult(total, samples, correct)
+        return StepResult(total, samples, correct, measure.result(float(total) / samples))
 
     # --- state
 

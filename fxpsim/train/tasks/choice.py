@@ -1,0 +1,35 @@
+"""The rule for the task of a data set."""
+
+from __future__ import annotations
+
+from fxpsim.data import Dataset, Task
+from fxpsim.nn import Module
+from fxpsim.train.tasks.base import TaskRule
+from fxpsim.train.tasks.detection import Detection
+from fxpsim.train.tasks.regression import Regression
+from fxpsim.train.tasks.segmentation import Segmentation
+from fxpsim.train.tasks.tokens import NextToken, Translation
+
+
+def task_rule(dataset: Dataset, network: Module) -> TaskRule:
+    """Return the loss and the metrics that a data set's task asks for.
+
+    Raises
+    ------
+    UserError
+        If the network cannot learn the task.
+    """
+    match dataset.task:
+        case Task.CLASSIFICATION:
+            kind = TaskRule
+        case Task.NEXT_TOKEN:
+            kind = NextToken
+        case Task.TRANSLATION:
+            kind = Translation
+        case Task.SEGMENTATION:
+            kind = Segmentation
+        case Task.DETECTION:
+            kind = Detection
+        case Task.REGRESSION:
+            kind = Regression
+    return kind(dataset, network)
