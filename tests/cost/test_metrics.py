@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from fxpsim.cost import baseline_history
-from fxpsim.cost.metrics import adept, cpt, dynasty, ebops, fractrain, published_metrics, qonnx_bops, record
+from fxpsim.cost.metrics import (
+    adept,
+    cpt,
+    dynasty,
+    ebops,
+    fractrain,
+    iso_speedup,
+    marvin,
+    published_metrics,
+    qonnx_bops,
+    record,
+)
 from fxpsim.cost.workloads import Conv, training_workload
 
 ONE = training_workload([Conv(name="l", batch=10, channels=20, filters=30)])
@@ -76,9 +87,22 @@ def test_adept(interval: Any) -> None:
     assert found["adept_size"] == pytest.approx(14 / 32 * 0.9)
     memory = 1 + (3 * 10 * 0.65 + 14 * 0.9) / 4 / 32
     assert found["adept_memory"] == pytest.approx(memory)
+    assert found["adept_sparsity"] == pytest.approx(1 - (3 * 0.65 + 0.9) / 4)
+    assert found["adept_final_sparsity"] == pytest.approx(1 - 0.9)
     (with_overhead, *_) = adept(record(work, rows), overhead={"l": 100.0})
     expected = 2 * whole / (quantized + 100 * (3 * 0.5 + 1) + whole)
     assert with_overhead.value == pytest.approx(expected)
+
+
+def test_marvin_counts_zeros_and_charges_no_float_backward(interval: Any) -> None:
+    rows = [interval(0, 3, "l", "weight", 8, nonzero_share=0.5), interval(3, 4, "l", "weight", 16, nonzero_share=0.1)]
+    rows += [interval(0, 4, "l", stream, 8) for stream in ("activation", "error")]
+    assert values(marvin(record(ONE, rows))) == {"marvin_speedup": 32 * 4 / (3 * 8 + 16), "marvin_size": 0.5}
+
+
+def test_speedup_to_a_target_accuracy() -> None:
+    assert iso_speedup(1.5, [0.1, 0.7, 0.7, 0.9], 0.7) == 1.5 * 4 / 2
+    assert iso_speedup(1.5, [0.1, 0.2], 0.7) is None
 
 
 def test_dynasty(interval: Any) -> None:
@@ -94,7 +118,7 @@ def test_dynasty(interval: Any) -> None:
 
 def test_all_metrics_name_unit_and_convention() -> None:
     found = published_metrics(ONE, baseline_history(ONE, word_bits=8, steps=2), batch=10)
-    assert len({metric.name for metric in found}) == len(found) == 11
+    assert len({metric.name for metric in found}) == len(found) == 15
     assert all(metric.unit and len(metric.convention) > 20 for metric in found)
     inference = training_workload([Conv(name="l", batch=10, channels=20, filters=30)], forward_only=True)
-    assert len(published_metrics(inference, baseline_history(inference, word_bits=8, steps=2), batch=10)) == 6
+    assert len(published_metrics(inference, baseline_history(inference, word_bits=8, steps=2), batch=10)) == 10

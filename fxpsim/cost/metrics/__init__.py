@@ -5,7 +5,9 @@ They disagree with each other by design: each reproduces what its authors count,
 
 from typing import TYPE_CHECKING
 
-from fxpsim.cost.metrics.adept import adept, adept_overhead
+from fxpsim.cost.metrics.adept import adept, iso_speedup, marvin
+from fxpsim.cost.metrics.adept_overhead import Counting, adept_overhead, adept_with_overhead
+from fxpsim.cost.metrics.apt import cpu_speedup, width_shares
 from fxpsim.cost.metrics.bits import cpt, ebops, fractrain, qonnx_bops
 from fxpsim.cost.metrics.dynasty import dynasty
 from fxpsim.cost.metrics.joined import Metric, Record, record
@@ -14,17 +16,23 @@ if TYPE_CHECKING:
     from fxpsim.records.workload import TableLike
 
 __all__ = [
+    "Counting",
     "Metric",
     "Record",
     "adept",
     "adept_overhead",
+    "adept_with_overhead",
     "cpt",
+    "cpu_speedup",
     "dynasty",
     "ebops",
     "fractrain",
+    "iso_speedup",
+    "marvin",
     "published_metrics",
     "qonnx_bops",
     "record",
+    "width_shares",
 ]
 
 
@@ -41,5 +49,5 @@ def published_metrics(workload: "TableLike", history: "TableLike", *, batch: int
     0.0625
     """
     joined = record(workload, history)
-    found = [*adept(joined), ebops(joined, batch=batch), qonnx_bops(joined, batch=batch)]
+    found = [*adept(joined), *marvin(joined), ebops(joined, batch=batch), qonnx_bops(joined, batch=batch)]
     return [*found, *fractrain(joined), cpt(joined), *dynasty(joined)] if joined.trained else found
