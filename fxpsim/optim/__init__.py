@@ -5,7 +5,7 @@ from fxpsim.optim.adam import Adam, AdamW
 from fxpsim.optim.base import Optimizer, global_scale
 from fxpsim.optim.plateau import Plateau
 from fxpsim.optim.registry import optimizers
-from fxpsim.optim.schedules import Schedule, schedules
+from fxpsim.optim.schedules import ListeningSchedule, Schedule, schedules
 from fxpsim.optim.sgd import IntegerSgd, NormalizedSgd, Sgd
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "AdamW",
     "GradientSum",
     "IntegerSgd",
+    "ListeningSchedule",
     "NormalizedSgd",
     "Optimizer",
     "Plateau",

@@ -21,17 +21,20 @@ class Optimizer:
     Parameters
     ----------
     clip_norm : float
-        Largest Euclidean norm of the gradient of a tensor; 0 leaves it (Pascanu et al. 2013, algorithm 1, tensor by
-        tensor; :func:`global_scale` is the form for all of them together).
+        Largest Euclidean norm of the gradient of all tensors together; 0 leaves it (Pascanu et al. 2013, algorithm 1).
+        The training loop finds the factor with :meth:`clip` and hands it to :meth:`step`.
+    clip_tensor_norm : float
+        Largest Euclidean norm of the gradient of each tensor by itself; 0 leaves it.
     clip_value : float
         Largest magnitude of an element of a gradient; 0 leaves it.
     """
 
     clip_norm: float = 0.0
+    clip_tensor_norm: float = 0.0
     clip_value: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("clip_norm", "clip_value"):
+        for name in ("clip_norm", "clip_tensor_norm", "clip_value"):
             if getattr(self, name) < 0:
                 raise UserError(
                     f"{name} is {getattr(self, name)}",
@@ -67,7 +70,7 @@ class Optimizer:
         decay : bool
             Whether weight decay applies to this tensor (weights: yes; biases: no).
         scale : Fraction
-            Factor of the gradient, before clipping: of a mean over accumulated batches, or of :func:`global_scale`.
+            Factor of the gradient, before it is clipped by itself: that of :meth:`clip`.
 
         Returns
         -------
@@ -76,10 +79,14 @@ class Optimizer:
         """
         raise NotImplementedError(f"{type(self).__name__} has no step")
 
+    def clip(self, unit: UpdateUnit, gradients: Sequence[Value]) -> Fraction:
+        """Return the factor that brings the gradients of all tensors, taken together, within ``clip_norm``."""
+        return global_scale(unit, gradients, exact(self.clip_norm)) if self.clip_norm else Fraction(1)
+
     def rule(self, unit: UpdateUnit, grad: Value, scale: Fraction) -> GradientRule:
         """Return what becomes of a gradient before anything else."""
-        if self.clip_norm:
-            scale *= global_scale(unit, [grad], exact(self.clip_norm) / abs(scale))
+        if self.clip_tensor_norm:
+            scale *= global_scale(unit, [grad], exact(self.clip_tensor_norm) / abs(scale))
         return GradientRule(scale=scale, limit=exact(self.clip_value) if self.clip_value else None)
 
 

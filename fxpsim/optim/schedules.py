@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from fxpsim.optim.decimals import exact
 from fxpsim.registry import Registry
@@ -20,6 +20,24 @@ class Schedule(Protocol):
 
     def __call__(self, step: int, steps: int) -> Fraction:
         """Return the factor of the base rate at ``step`` of ``steps``."""
+        ...
+
+
+@runtime_checkable
+class ListeningSchedule(Schedule, Protocol):
+    """A learning rate that depends on how the training goes."""
+
+    def observe(self, loss: Fraction) -> None:
+        """Take note of the mean training loss of an epoch."""
+        ...
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What has to be kept to go on after a stop."""
+        ...
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a kept state."""
         ...
 
 

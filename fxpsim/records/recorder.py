@@ -40,6 +40,9 @@ class HistoryRecorder:
     ) -> None:
         """Enter one stream of one layer at one step.
 
+        A stream may have several tensors in a step (of time steps, of micro-batches). The first one's format stands
+        for all of them; their elements are counted together.
+
         Parameters
         ----------
         step : int
@@ -55,7 +58,8 @@ class HistoryRecorder:
         """
         key = (layer, stream)
         entry = self._open.get(key)
-        if entry is None or entry[_WORD] != word_bits or entry[_FRAC] != frac_bits:
+        again = entry is not None and entry[_NEXT] > step
+        if entry is None or not (again or (entry[_WORD] == word_bits and entry[_FRAC] == frac_bits)):
             if entry is not None:
                 # Steps without a record kept the bits that they had.
                 entry[_NEXT] = step

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from fxpsim.train.directory import RunDirectory, write_json
 from fxpsim.train.progress import Progress, Status
 from fxpsim.train.recipe import DataTable, ResolvedRecipe
 from fxpsim.train.risk import overflow_risks
-from fxpsim.train.session import Session
+from fxpsim.train.session import Session, exact_total
 
 METRIC_LINES_PER_EPOCH = 10
 
@@ -60,6 +61,7 @@ class Trainer:
         self.evaluation: dict[str, float] = {}
         self.train_loss: float | None = None
         self._sums = [0.0, 0, 0]  # loss, samples, right answers of the epoch so far
+        self._exact_loss = Fraction(0)  # the same loss for the schedule, where every bit counts
         self._saved_at = time.monotonic()
 
     # --- the run
@@ -109,6 +111,8 @@ class Trainer:
         self._sums[0] += result.loss * result.samples
         self._sums[1] += result.samples
         self._sums[2] += result.correct
+        if self.session.schedule_state:
+            self._exact_loss += exact_total(result.total)
         self.wall_s = time.monotonic() - started
         decisions = self.session.precision.take_decisions()
         if decisions and self.directory is not None:
@@ -145,7 +149,8 @@ class Trainer:
             epoch = self.done / self.per_epoch
             self.directory.append_metrics({"event": "eval", "step": self.done, "epoch": epoch, **self.evaluation})
         if self.done % self.per_epoch == 0:
-            self._sums = [0.0, 0, 0]
+            self.session.observe_epoch(self._exact_loss / self._sums[1])
+            self._sums, self._exact_loss = [0.0, 0, 0], Fraction(0)
             self.session.precision.history.cut(self.done)
             if (self.done // self.per_epoch) % self.recipe.checkpoint.every_epochs == 0:
                 self.save()
@@ -167,9 +172,11 @@ class Trainer:
             "step": self.done,
             "wall_s": self.wall_s,
             "sums": self._sums,
+            "exact_loss": str(self._exact_loss),
             "train_loss": self.train_loss,
             "evaluation": self.evaluation,
             "policy": precision.saved(),
+            "schedule": self.session.schedule_state,
             "history": precision.history.state(),
             "gemms": counter.gemms if counter else [],
             "vectors": counter.vectors if counter else [],
@@ -188,6 +195,7 @@ class Trainer:
         self.session.restore(state)
         self.session.precision.history = HistoryRecorder.from_state(state["history"])
         self.done, self.wall_s, self._sums = state["step"], state["wall_s"], state["sums"]
+        self._exact_loss = Fraction(state["exact_loss"])
         self.train_loss, self.evaluation = state["train_loss"], state["evaluation"]
         self.last = state["stop_after"]
         self.directory.truncate(state["sizes"])

@@ -43,6 +43,14 @@ class CostTable(Table):
     baseline: Literal["float32", "int8"] = "float32"
 
 
+class StepTable(Table):
+    """How a step is made of its batch."""
+
+    accumulate: Count = Field(
+        default=1, description="micro-batches that a batch is cut into: one update with the mean of their gradients"
+    )
+
+
 class TrainingTable(Table):
     """What a method changes in training besides the quantizers; the defaults change nothing."""
 
@@ -82,6 +90,7 @@ class Recipe(Table):
     data: DataTable
     optimizer: Options
     schedule: Options = Field(default_factory=lambda: {"name": "constant"})
+    training: StepTable = StepTable()
     checkpoint: CheckpointTable = CheckpointTable()
     cost: CostTable = CostTable()
 

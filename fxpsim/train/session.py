@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from fxpsim.autodiff import Engine, Tensor
+from fxpsim.autodiff import Tensor
 from fxpsim.data import Dataset, Split, batches
 from fxpsim.errors import UserError
 from fxpsim.nn import Buffer, Module, Parameter
 from fxpsim.numerics import FixedFormat, RandomBits
-from fxpsim.optim import Schedule, optimizers, schedules
+from fxpsim.optim import GradientSum, ListeningSchedule, Schedule, optimizers, schedules
 from fxpsim.policies import Sample
-from fxpsim.registry import Registry, unknown
 from fxpsim.train.counter import WorkloadCounter
 from fxpsim.train.gradients import l1_norm, normalized, with_l1
 from fxpsim.train.initialization import tnvs
+from fxpsim.train.making import from_table, make_units
 from fxpsim.train.network import build_network
 from fxpsim.train.precision import RunPrecision
-from fxpsim.train.recipe import Method, Recipe, ResolvedRecipe
+from fxpsim.train.recipe import Recipe, ResolvedRecipe
 from fxpsim.train.tasks import task_rule
-from fxpsim.units import CastCounts, FixedUnit, FloatUnit, MacArray, Master, UpdateUnit, Value, build_update_unit
-from fxpsim.units.update import FloatUpdate
+from fxpsim.units import CastCounts, Master, Value
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,10 @@ class StepResult:
     samples: int
     correct: int
     metrics: dict[str, float] = field(default_factory=dict)
+
+    def __add__(self, other: StepResult) -> StepResult:
+        """Return what both saw; metrics stay behind."""
+        return StepResult(self.total + other.total, self.samples + other.samples, self.correct + other.correct)
 
     @property
     def loss(self) -> float:
@@ -92,11 +95,11 @@ class Session:
         self.precision = RunPrecision(
             method, _weight_layers(self.network), self.random, steps_per_epoch=max(1, steps // recipe.epochs)
         )
-        self.engine, self.update = _units(resolved, method, self.precision)
-        self.optimizer = _from_table(optimizers, recipe.optimizer, "optimizer")
-        schedule: Schedule = _from_table(schedules, recipe.schedule, "schedule")
+        self.engine, self.update = make_units(resolved, self.precision)
+        self.optimizer = from_table(optimizers, recipe.optimizer, "optimizer")
+        self.schedule: Schedule = from_table(schedules, recipe.schedule, "schedule")
         # the rates of all steps, before the first one: a step then computes none
-        self.factors = [_on_grid(schedule(index, steps)) for index in range(steps)]
+        self.factors = [_on_grid(self.schedule(index, steps)) for index in range(steps)]
         self.counter: WorkloadCounter | None = None
         for parameter in self.parameters:
             values = self._initial(parameter)
@@ -128,18 +131,25 @@ class Session:
         if counting:
             self.counter = self.engine.counter = WorkloadCounter()
         self._bind(requires_grad=True)
-        loss = self.task.loss(self.network(self._input(inputs, targets)), targets)
-        gradients = loss.backward()
+        gradients, seen = GradientSum(), StepResult(0, 0, 0)
+        for part in _parts(len(inputs), self.recipe.training.accumulate):
+            seen += self._backward(inputs[part], targets[part], gradients)
         if self.precision.wants_loss:
-            self.precision.observe_loss(_exact(loss.total) / loss.samples + self._l1_penalty())
-        for parameter in self.parameters:
-            self._update(parameter, gradients[id(parameter.tensor)], index)
+            self.precision.observe_loss(exact_total(seen.total) / seen.samples + self._l1_penalty())
+        self._update(gradients.mean(self.engine.vector), index)
+        self._release()
+        self.engine.counter = None
+        return seen
+
+    def _backward(self, inputs: np.ndarray, targets: np.ndarray, gradients: GradientSum) -> StepResult:
+        """Run a micro-batch forward and backward; add to the gradients and move the running statistics."""
+        loss = self.task.loss(self.network(self._input(inputs, targets)), targets)
+        found = loss.backward()
+        gradients.add(self.engine.vector, {p.path: found[id(p.tensor)].value for p in self.parameters})
         for buffer in self.buffers:
             if buffer.observed is not None:
                 self.update.average(_master(buffer), buffer.observed, buffer.rate)
                 buffer.observed = None
-        self._release()
-        self.engine.counter = None
         return StepResult(loss.total, loss.samples, loss.correct)
 
     def _input(self, inputs: np.ndarray, targets: np.ndarray) -> Tensor:
@@ -161,15 +171,25 @@ class Session:
         for kept in (*self.parameters, *self.buffers):
             kept.tensor = None
 
-    def _update(self, parameter: Parameter, gradient: Tensor, index: int) -> None:
+    def _update(self, gradients: dict[str, Value], index: int) -> None:
+        """Move all parameters; what the optimizer gets of a gradient depends on all of them only if it clips."""
+        if not self.optimizer.clip_norm:
+            for parameter in self.parameters:
+                self._move(parameter, self._gradient(parameter, gradients.pop(parameter.path)), index, Fraction(1))
+            return
+        values = [self._gradient(parameter, gradients.pop(parameter.path)) for parameter in self.parameters]
+        scale = self.optimizer.clip(self.update, values)
+        for parameter, value in zip(self.parameters, values, strict=True):
+            self._move(parameter, value, index, scale)
+
+    def _move(self, parameter: Parameter, value: Value, index: int, scale: Fraction) -> None:
+        """Update one parameter."""
         with self.engine.at(layer=parameter.layer, pass_="update"):
             weight = parameter.role == "weight"
-            value = self._gradient(parameter, gradient.value)
             key = self.random.derive("update", parameter.path, index).key
             master = _master(parameter)
-            counts = self.optimizer.step(
-                self.update, master, value, self.factors[min(index, self.steps - 1)], key, decay=weight
-            )
+            factor = self._factor(index)
+            counts = self.optimizer.step(self.update, master, value, factor, key, decay=weight, scale=scale)
             if weight:
                 for stream, count in counts.items():
                     self.precision.record(parameter.layer, stream, master.format_of(stream), count)
@@ -184,6 +204,22 @@ class Session:
                     4 * size,
                 )
 
+    def _factor(self, index: int) -> Fraction:
+        """Return the schedule's factor of the learning rate."""
+        if isinstance(self.schedule, ListeningSchedule):
+            return _on_grid(self.schedule(index, self.steps))
+        return self.factors[min(index, self.steps - 1)]
+
+    def observe_epoch(self, loss: Fraction) -> None:
+        """Show the schedule the mean training loss of an epoch, if it wants to know."""
+        if isinstance(self.schedule, ListeningSchedule):
+            self.schedule.observe(loss)
+
+    @property
+    def schedule_state(self) -> dict[str, Any]:
+        """What the schedule remembers; empty if it depends on the step alone."""
+        return self.schedule.state if isinstance(self.schedule, ListeningSchedule) else {}
+
     def _l1_penalty(self) -> Fraction:
         decay = Fraction(str(self.training.l1_decay))
         if not decay:
@@ -192,6 +228,10 @@ class Session:
 
     def _gradient(self, parameter: Parameter, value: Value) -> Value:
         """Make of a parameter's gradient what the optimizer gets, and show it to the policy."""
+        with self.engine.at(layer=parameter.layer, pass_="update"):
+            return self._treated(parameter, value)
+
+    def _treated(self, parameter: Parameter, value: Value) -> Value:
         vector, weight, layer = self.engine.vector, parameter.role == "weight", parameter.layer
         if weight and self.training.l1_decay:
             value = with_l1(vector, value, _master(parameter), Fraction(str(self.training.l1_decay)))
@@ -225,7 +265,7 @@ class Session:
 
     def evaluate(self, split: Split) -> StepResult:
         """Return loss, samples, right answers and metrics over a split; nothing is recorded or changed."""
-        total, samples, correct = 0, 0, 0
+        seen = StepResult(0, 0, 0)
         measure = self.task.measure()
         with self.engine.inference():
             self.engine.mac.begin_step(self.random.derive("evaluate"))
@@ -234,9 +274,9 @@ class Session:
                 output = self.network(self._input(inputs, targets))
                 part = self.task.loss(output, targets)
                 measure.add(output, targets)
-                total, samples, correct = total + part.total, samples + part.samples, correct + part.correct
+                seen += StepResult(part.total, part.samples, part.correct)
             self._release()
-        return StepResult(total, samples, correct, measure.result(float(total) / samples))
+        return replace(seen, metrics=measure.result(seen.loss))
 
     # --- state
 
@@ -263,14 +303,18 @@ class Session:
     def restore(self, state: dict[str, Any]) -> None:
         """Restore policy, workload and counters from a checkpoint's state."""
         self.precision.restore(state["policy"])
+        if isinstance(self.schedule, ListeningSchedule):
+            self.schedule.restore(state["schedule"])
         self.engine.mac.overflowed = state["overflowed"]
         if state["gemms"]:
             self.counter = WorkloadCounter()
             self.counter.gemms, self.counter.vectors = state["gemms"], state["vectors"]
 
     def digest(self) -> str:
-        """Return the SHA-256 (hex) of all trained state: arrays with names and formats, and the policy's state."""
+        """Return the SHA-256 (hex) of all trained state: arrays with names and formats, policy and schedule."""
         digest = hashlib.sha256(json.dumps(self.precision.saved(), sort_keys=True).encode())
+        if self.schedule_state:
+            digest.update(json.dumps(self.schedule_state, sort_keys=True).encode())
         for name, array in sorted(self.arrays().items()):
             digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
@@ -288,7 +332,7 @@ def _on_grid(factor: Fraction) -> Fraction:
     return Fraction(round(factor * 2**40), 2**40)
 
 
-def _exact(total: Any) -> Fraction:
+def exact_total(total: Any) -> Fraction:
     """Return a summed loss as a rational."""
     try:
         return Fraction(total)
@@ -300,6 +344,18 @@ def _exact(total: Any) -> Fraction:
         ) from None
 
 
+def _parts(size: int, count: int) -> list[slice]:
+    """Cut a batch into micro-batches of one size, so that the mean of their means is that of the batch."""
+    if size % count:
+        raise UserError(
+            f"a batch of {size} samples cannot be cut into {count} equal micro-batches",
+            where="training.accumulate",
+            expected="a number that divides the batch",
+            remedy="change batch or training.accumulate",
+        )
+    return [slice(start, start + size // count) for start in range(0, size, size // count)]
+
+
 def _master(kept: Parameter | Buffer) -> Master:
     assert kept.master is not None
     return kept.master
@@ -308,66 +364,6 @@ def _master(kept: Parameter | Buffer) -> Master:
 def _weight_layers(network: Module) -> list[str]:
     """Return the layers whose products run on the MAC array."""
     return [m.path for m in network.modules() if m.multiplies or "weight" in dict(m.own_parameters())]
-
-
-def _units(resolved: ResolvedRecipe, method: Method, precision: RunPrecision) -> tuple[Engine, UpdateUnit]:
-    accelerator = resolved.accelerator
-    if method.arithmetic == "float32":
-        return Engine(MacArray(accelerator), FloatUnit(), precision), FloatUpdate()
-    unit = accelerator.vector_unit
-    if unit.arithmetic == "float32":
-        return Engine(MacArray(accelerator), FloatUnit(), precision), build_update_unit(accelerator)
-    if accelerator.update_unit.arithmetic != "fixed":
-        raise UserError(
-            "the vector unit is fixed point but the update unit is float32",
-            where=f"accelerator {accelerator.name}",
-            expected="update_unit.arithmetic = 'fixed' with a fixed-point vector unit",
-            remedy="change one of the two",
-        )
-    if streams := precision.float_streams():
-        raise UserError(
-            f"stream {streams[0]!r} is float32, but the vector unit is fixed point",
-            where=f"method {method.name} on accelerator {accelerator.name}",
-            expected="a quantizer for weight, activation and error",
-            remedy="choose a method that quantizes them, or an accelerator with a float32 vector unit",
-        )
-    if precision.may_become_float:
-        raise UserError(
-            "the policy ends in float32, but the vector unit is fixed point",
-            where=f"method {method.name} on accelerator {accelerator.name}",
-            expected="a policy that stays in fixed point",
-            remedy="set method.policy.ends_in_float32=false, or choose an accelerator with a float32 vector unit",
-        )
-    vector = FixedUnit(unit.word_bits, unit.rounding)
-    return Engine(MacArray(accelerator), vector, precision), build_update_unit(accelerator)
-
-
-def _from_table(registry: Registry[Any], table: dict[str, Any], where: str) -> Any:
-    """Make an object of a registry from a table with its name and parameters."""
-    from dataclasses import fields
-
-    parameters = dict(table)
-    name = parameters.pop("name", None)
-    if name is None:
-        raise UserError(
-            f"no {registry.kind} is named",
-            where=where,
-            expected="one of: " + ", ".join(registry),
-            remedy="add name = ...",
-        )
-    if name not in list(registry):
-        raise unknown(registry.kind, str(name), registry, where=where)
-    kind = registry[name]
-    known = [field.name for field in fields(kind)]
-    for key in parameters:
-        if key not in known:
-            raise unknown("key", key, ["name", *known], where=where)
-    try:
-        return kind(**parameters)
-    except TypeError as error:
-        raise UserError(
-            str(error), where=where, expected="the keys " + ", ".join(known), remedy="add the missing key"
-        ) from None
 
 
 __all__ = ["Recipe", "Session", "StepResult"]

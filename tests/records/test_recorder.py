@@ -57,3 +57,14 @@ def test_skipped_steps_keep_their_bits_and_histograms_add_up() -> None:
     assert (first["step_begin"], first["step_end"], first["bits_histogram"]) == (0, 9, "2:0.125;4:0.875")
     assert (second["step_begin"], second["step_end"]) == (9, 20)
     assert "bits_histogram" not in second
+
+
+def test_several_tensors_of_a_step_share_its_first_format() -> None:
+    recorder = HistoryRecorder()
+    for step in range(2):
+        for frac_bits in (3, 4, 5):
+            recorder.record(step, "lstm", "activation", 8, frac_bits + step, 10, 5 if frac_bits == 3 else 10, 0, 0)
+    rows = as_history(recorder.rows())
+    assert rows["frac_bits"].tolist() == [3, 4]
+    assert rows["step_end"].tolist() == [1, 2]
+    assert rows["nonzero_share"].tolist() == [25 / 30] * 2
