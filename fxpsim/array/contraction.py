@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxpsim.array.accumulator import Accumulator
+from fxpsim.array.counts import CastCounts, overflow_counts
 from fxpsim.array.growth import product_format
 from fxpsim.errors import UserError
 from fxpsim.kernels import mac
@@ -82,16 +83,25 @@ class Contraction:
             key1=key1,
         )
 
-    def matmul(self, x: Codes, y: Codes, item: int = 0) -> tuple[Codes, int]:
-        """Return codes and overflows of a product of two matrices."""
+    def matmul(self, x: Codes, y: Codes, item: int = 0) -> tuple[Codes, CastCounts]:
+        """Return codes and counts of a product of two matrices."""
         left, right = as_operand_codes(x), as_operand_codes(y)
         bounds = self.a.max_abs_code, self.b.max_abs_code
         if self.is_narrow:
             result = mac.matmul(left, right, self.spec(item), a_bound=bounds[0], b_bound=bounds[1])
-            return result.codes, result.overflowed
+            return result.codes, self.counts(result)
         target = Target(self.format, self.rules.rounding, self.rules.overflow)
         bound = bounds[0] * bounds[1]
-        return accumulate_wide((left, right), bound, self.shift, target, self.step, self.key(item))
+        codes, counts = accumulate_wide((left, right), bound, self.shift, target, self.step, self.key(item))
+        products = codes.size * self.terms
+        return codes, overflow_counts(codes.size, self.rules.overflow, *counts, products=products)
+
+    def counts(self, result: mac.MacResult) -> CastCounts:
+        """Return the counts of a result of the MAC kernels."""
+        lost = result.flushed, result.inexact
+        return overflow_counts(
+            result.codes.size, self.rules.overflow, result.overflowed, *lost, products=result.products
+        )
 
 
 def as_operand_codes(codes: Codes) -> Codes:

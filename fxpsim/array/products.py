@@ -8,7 +8,7 @@ import numpy as np
 from fxpsim.array.accumulator import Accumulator
 from fxpsim.array.casting import overflow_error
 from fxpsim.array.contraction import Codes, Contraction, as_operand_codes
-from fxpsim.array.counts import CastCounts, overflow_counts
+from fxpsim.array.counts import CastCounts
 from fxpsim.array.qtensor import QTensor
 from fxpsim.array.scale import Scale
 from fxpsim.errors import UserError
@@ -31,7 +31,8 @@ def matmul(a: QTensor, b: QTensor, accumulator: Accumulator | None = None) -> QT
     Returns
     -------
     QTensor
-        In the accumulator's format, with ``.counts`` of the updates that left its range (of the outputs, if it wraps).
+        In the accumulator's format, with ``.counts`` of the updates that left its range (of the outputs, if it wraps),
+        and of the products that were rounded to zero or changed by their rounding.
 
     Raises
     ------
@@ -61,16 +62,16 @@ def matmul(a: QTensor, b: QTensor, accumulator: Accumulator | None = None) -> QT
     sums = Contraction(a=a.format, b=b.format, terms=x.shape[-1], accumulator=accumulator)
     if y.ndim == 2:
         # leading axes of a are rows
-        codes, overflowed = sums.matmul(x.reshape(-1, x.shape[-1]), y)
+        codes, counts = sums.matmul(x.reshape(-1, x.shape[-1]), y)
         codes = codes.reshape(*x.shape[:-1], y.shape[-1])
     else:
-        codes, overflowed = _batched(x, y, sums)
+        codes, counts = _batched(x, y, sums)
     if a.ndim == 1:
         codes = codes[..., 0, :]
     if b.ndim == 1:
         codes = codes[..., 0]
     scale = _result_scale(a, b, codes.shape)
-    counts = _counts(codes, overflowed, accumulator, "matmul")
+    _raise_for(counts, accumulator, "matmul")
     return QTensor(codes, sums.format, scale=scale, counts=counts, check=False)
 
 
@@ -135,7 +136,8 @@ def conv2d(
         x_bound=x.format.max_abs_code,
         w_bound=w.format.max_abs_code,
     )
-    counts = _counts(result.codes, result.overflowed, accumulator, "conv2d")
+    counts = sums.counts(result)
+    _raise_for(counts, accumulator, "conv2d")
     return QTensor(result.codes, sums.format, counts=counts, check=False)
 
 
@@ -150,24 +152,21 @@ def _require_tensors(operands: tuple[Any, ...], where: str, expected: str, fits:
             )
 
 
-def _batched(x: Codes, y: Codes, sums: Contraction) -> tuple[Codes, int]:
+def _batched(x: Codes, y: Codes, sums: Contraction) -> tuple[Codes, CastCounts]:
     lead = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     left = np.broadcast_to(x, lead + x.shape[-2:]).reshape(-1, *x.shape[-2:])
     right = np.broadcast_to(y, lead + y.shape[-2:]).reshape(-1, *y.shape[-2:])
     results = [sums.matmul(p, q, item) for item, (p, q) in enumerate(zip(left, right, strict=True))]
     if not results:
-        return np.zeros((*lead, x.shape[-2], y.shape[-1]), np.int64), 0
+        return np.zeros((*lead, x.shape[-2], y.shape[-1]), np.int64), CastCounts()
     codes = np.stack([codes for codes, _ in results])
-    return codes.reshape(*lead, x.shape[-2], y.shape[-1]), sum(overflowed for _, overflowed in results)
+    counts = sum((counts for _, counts in results), CastCounts())
+    return codes.reshape(*lead, x.shape[-2], y.shape[-1]), counts
 
 
-def _counts(codes: Codes, overflowed: int, accumulator: Accumulator | None, where: str) -> CastCounts:
-    if accumulator is None:
-        return CastCounts(elements=codes.size)
-    counts = overflow_counts(codes.size, accumulator.overflow, overflowed)
-    if accumulator.overflow is Overflow.RAISE and counts.saturated:
+def _raise_for(counts: CastCounts, accumulator: Accumulator | None, where: str) -> None:
+    if accumulator is not None and accumulator.overflow is Overflow.RAISE and counts.saturated:
         raise overflow_error(counts, accumulator.format, where)
-    return counts
 
 
 def _result_scale(a: QTensor, b: QTensor, shape: tuple[int, ...]) -> Scale | None:

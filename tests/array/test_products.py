@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fxpsim as fx
-from fxpsim.array import OverflowRisk
+from fxpsim.array import OverflowRisk, multiply
 from fxpsim.numerics import Overflow, Rounding, oracle
 
 RNG = np.random.default_rng(0)
@@ -207,3 +207,57 @@ def test_impossible_products_are_refused():
         fx.matmul(A, B.value)
     with pytest.raises(fx.UserError, match=r"\(N, H, W, C\)"):
         fx.conv2d(A, B)
+
+
+def codes_of(fmt):
+    """Every code of a format."""
+    return np.arange(fmt.min_code, fmt.max_code + 1)
+
+
+@pytest.mark.parametrize(
+    ("rounding", "overflow"),
+    [*((mode, "saturate") for mode in Rounding), *(("half_even", o) for o in Overflow if o is not Overflow.RAISE)],
+)
+def test_counts_are_those_of_casting_each_product(rounding, overflow):
+    """Sums of one product: the accumulation counts what the cast of all products counts."""
+    for a, b, name in (("s5f3", "s4f1", "s4f1"), ("u4f2", "s4f3", "s5f0"), ("s4f0", "s4f0", "s6f2")):
+        first, second = (fx.FixedFormat.parse(text) for text in (a, b))
+        x, y = fx.QTensor(codes_of(first)[:, None], first), fx.QTensor(codes_of(second)[None], second)
+        random = fx.RandomBits(seed=3) if rounding.is_stochastic else None
+        sums = fx.matmul(x, y, fx.Accumulator(format=name, rounding=rounding, overflow=overflow, random=random))
+        casts = multiply(x, y, name, rounding, overflow, random=random)
+        assert (sums.codes == casts.codes).all()
+        assert sums.counts.products == sums.counts.elements == x.size * y.size
+        for counter in ("saturated", "wrapped", "flushed", "inexact"):
+            assert getattr(sums.counts, counter) == getattr(casts.counts, counter), (counter, a, b, name)
+
+
+@pytest.mark.parametrize("rounding", ["half_even", "floor", "jam", "stochastic"])
+def test_narrow_and_wide_kernels_count_alike(rounding):
+    """The same codes through 61 bits and, as a format of 60 bits, through 128 bits."""
+    random = fx.RandomBits(seed=3) if rounding == "stochastic" else None
+    found = []
+    for name in ("s8f4", "s60f4"):
+        x, y = fx.QTensor(A.codes.astype(np.int64), name), fx.QTensor(B.codes.astype(np.int64), name)
+        acc = fx.Accumulator(format="s14f5", rounding=rounding, overflow="saturate", random=random)
+        found.append(fx.matmul(x, y, acc))
+    assert (found[0].codes == found[1].codes).all()
+    assert found[0].counts == found[1].counts
+    assert found[0].counts.inexact > found[0].counts.flushed > -1
+
+
+def test_counts_of_a_convolution_and_of_a_batch():
+    x = fx.QTensor(RNG.integers(-128, 128, (2, 6, 5, 3)), "s8f4")
+    w = fx.QTensor(RNG.integers(-128, 128, (3, 3, 3, 4)), "s8f3")
+    acc = fx.Accumulator(format="s15f4", rounding="half_even", overflow="saturate")
+    y = fx.conv2d(x, w, padding=1, accumulator=acc)
+    padded = np.pad(x.codes, ((0, 0), (1, 1), (1, 1), (0, 0))).astype(int)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2)).transpose(0, 1, 2, 4, 5, 3)
+    products = windows[..., None] * w.codes.astype(int)
+    assert y.counts.flushed == ((products != 0) & (abs(products) <= 4)).sum()
+    assert y.counts.inexact == (products % 8 != 0).sum()
+    assert y.counts.products == (2 * 16 * 13 * 3) * 4
+    assert 0 < y.counts.flushed_share < y.counts.inexact_share < 1
+    batch = fx.QTensor(np.stack([A.codes, A.codes]), "s8f4")
+    many = fx.QTensor(np.stack([B.codes, B.codes]), "s8f3")
+    assert fx.matmul(batch, many, acc).counts == sum([fx.matmul(A, B, acc).counts] * 2, fx.matmul(A, B[:, :0]).counts)

@@ -29,7 +29,7 @@ class Noise(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """What happened to the elements of a cast."""
+    """What happened to the elements of a cast, or to the sums and products of an accumulation."""
 
     overflowed: int
     flushed: int
@@ -174,7 +174,7 @@ def _wide_codes(x: Array, factor: Array, shift: int, target: Target, noise: Nois
 
 def accumulate_wide(
     factors: tuple[Array, Array], bound: int, shift: int, target: Target, step: int, key: tuple[int, int]
-) -> tuple[Array, int]:
+) -> tuple[Array, Counts]:
     """Multiply matrices of codes in an accumulator of up to 64 bits, with products of up to 127.
 
     Parameters
@@ -196,8 +196,8 @@ def accumulate_wide(
     -------
     codes : (M, N) array
         In the storage dtype of the format.
-    overflowed : int
-        Sums that left the range.
+    counts : Counts
+        Sums that left the range; products that were flushed to zero, and that were inexact.
     """
     product = bound << max(-shift, 0)
     if max(product, ((product >> max(shift, 0)) + 1) * step + (1 << 64)) >> 127:
@@ -209,10 +209,10 @@ def accumulate_wide(
         )
     a, b = (np.ascontiguousarray(x, np.int64) for x in factors)
     out = np.empty((a.shape[0], b.shape[1]), np.uint64)
-    overflowed = np.zeros(a.shape[0], np.int64)
+    counts = np.zeros((a.shape[0], COUNTERS), np.int64)
     mode = MODES[target.rounding]
-    parallel_for(wide_matmul, a.shape[0], a, b, out, overflowed, shift, mode, target.range, step, key)
-    return _stored(out, target.format), int(overflowed.sum())
+    parallel_for(wide_matmul, a.shape[0], a, b, out, counts, shift, mode, target.range, step, key)
+    return _stored(out, target.format), _counts(counts)
 
 
 def _typed(x: Array, small: type[np.generic]) -> Array:

@@ -208,7 +208,7 @@ def wide_matmul(begin, end, a, b, out, counts, shift, mode, limits, step, key):
     """Accumulate the products of rows of ``a`` (int64, M x K) and columns of ``b`` (K x N); units are rows.
 
     Each product is rounded, and the sum brought into range after every ``step`` of them. The caller proves that no sum
-    leaves 127 bits in between.
+    leaves 127 bits in between. ``counts[m]`` gets sums out of range, products flushed to zero, inexact products.
     """
     terms, columns = b.shape
     for m in range(begin, end):
@@ -219,10 +219,13 @@ def wide_matmul(begin, end, a, b, out, counts, shift, mode, limits, step, key):
                 word = np.int64(0)
                 if mode >= STOCHASTIC:
                     word = random_word(np.int64((m * columns + n) * terms + k), key[0], key[1])
-                first, second, _, _, _, _ = round_wide(first, second, shift, mode, word)
+                nonzero = first != 0 or second != U0
+                first, second, _, _, _, inexact = round_wide(first, second, shift, mode, word)
+                counts[m, 1] += nonzero and first == 0 and second == U0
+                counts[m, 2] += inexact
                 high, low = add(high, low, first, second)
                 if (k + 1) % step == 0 or k + 1 == terms:
                     code, over, _, _ = cast_wide(high, low, 0, 0, 0, limits)
-                    counts[m] += over
+                    counts[m, 0] += over
                     high, low = widened(code, limits.signed)
             out[m, n] = low

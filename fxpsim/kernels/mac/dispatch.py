@@ -23,6 +23,7 @@ from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac import blas, stepwise
 from fxpsim.kernels.mac.bounds import Bounds, fits, holds
 from fxpsim.kernels.mac.frames import framed, image_of
+from fxpsim.kernels.mac.losses import losses, products
 from fxpsim.kernels.mac.packing import SEGMENT, Packed, pack
 from fxpsim.kernels.mac.rounded import rounded
 from fxpsim.kernels.mac.spec import MacResult, MacSpec
@@ -101,7 +102,15 @@ def contract(task: Task, spec: MacSpec, a_bound: int, b_bound: int) -> MacResult
         notes = rounded(task, spec, bounds, out)
     if notes is None:
         notes = _stepwise(task, spec, out)
-    return MacResult(codes=codes, overflowed=notes[0], max_abs=notes[1])
+    lost = losses(task, spec, bounds)
+    return MacResult(
+        codes=codes,
+        overflowed=notes[0],
+        max_abs=notes[1],
+        products=products(task),
+        flushed=lost.flushed + sum(notes[2:]),
+        inexact=lost.inexact,
+    )
 
 
 def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[int, int] | None:
@@ -243,13 +252,13 @@ def _run_clamped(
     return overflowed, max_abs
 
 
-def _stepwise(task: Task, spec: MacSpec, out: np.ndarray) -> tuple[int, int]:
-    """Execute product after product."""
+def _stepwise(task: Task, spec: MacSpec, out: np.ndarray) -> tuple[int, int, int]:
+    """Execute product after product; the third note is how many vanished by chance."""
     image = framed(task.a, task.contraction.frame, np.int64, stepwise.EMPTY).reshape(-1)
-    overflowed = 0
+    overflowed = flushed = 0
     for group, b in enumerate(task.b):
         first = group * task.n
-        overflowed += stepwise.accumulate(
+        outside, vanished = stepwise.accumulate(
             task.contraction,
             image,
             group * task.contraction.group_base,
@@ -259,4 +268,5 @@ def _stepwise(task: Task, spec: MacSpec, out: np.ndarray) -> tuple[int, int]:
             first=first,
             columns=out.shape[1],
         )
-    return overflowed, max(int(out.max()), -int(out.min()))
+        overflowed, flushed = overflowed + outside, flushed + vanished
+    return overflowed, max(int(out.max()), -int(out.min())), flushed

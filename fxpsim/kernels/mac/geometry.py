@@ -4,7 +4,7 @@ The indices are those of the forward pass throughout: images n, input (h, w, c),
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from fxpsim.errors import UserError
@@ -50,10 +50,40 @@ class Convolution:
         """Output channels of one group."""
         return self.out_channels // self.groups
 
+    @cached_property
+    def products(self) -> int:
+        """Products of the convolution, and of each of its gradients: none in the padding."""
+        taps = [range(self.kernel_height), range(self.kernel_width)]
+        rows, columns = (sum(_count(reached(self, axis, tap)[1]) for tap in taps[axis]) for axis in (0, 1))
+        return self.images * rows * columns * self.group_channels * self.out_channels
+
     @property
     def out_shape(self) -> tuple[int, int, int, int]:
         """Shape of the output, (N, OH, OW, K)."""
         return self.images, self.out_height, self.out_width, self.out_channels
+
+
+@lru_cache(maxsize=1024)
+def reached(g: Convolution, axis: int, tap: int) -> tuple[slice, slice]:
+    """Return which inputs a tap reads along an axis, and for which outputs; the others are padding.
+
+    Examples
+    --------
+    >>> reached(convolution((1, 5, 5, 1), (3, 3, 1, 1), padding=1, stride=2), 0, 0)
+    (slice(1, 4, 2), slice(1, 3, None))
+    """
+    stride, size, outputs = g.stride[axis], (g.height, g.width)[axis], (g.out_height, g.out_width)[axis]
+    offset = tap * g.dilation[axis] - g.padding[axis][0]
+    first = max(0, -(offset // stride))
+    last = min(outputs, -(-(size - offset) // stride))
+    if last <= first:
+        return slice(0, 0), slice(0, 0)
+    begin = first * stride + offset
+    return slice(begin, begin + (last - first - 1) * stride + 1, stride), slice(first, last)
+
+
+def _count(part: slice) -> int:
+    return part.stop - part.start
 
 
 def _pair(value: Any) -> Pair:

@@ -57,8 +57,9 @@ def matmul(
     Examples
     --------
     >>> a = np.array([[100, 100, -100]], np.int8)
-    >>> matmul(a, a, MacSpec(word_bits=15, overflow="saturate"), a_bound=128, b_bound=128, transpose_b=True)
-    MacResult(codes=array([[16383]], dtype=int32), overflowed=2, max_abs=16383)
+    >>> y = matmul(a, a, MacSpec(word_bits=15, overflow="saturate"), a_bound=128, b_bound=128, transpose_b=True)
+    >>> y.codes, y.overflowed, y.products
+    (array([[16383]], dtype=int32), 2, 3)
     """
     _codes(a, b)
     return contract(matmul_task(a, b, transpose_a, transpose_b), spec, a_bound, b_bound)

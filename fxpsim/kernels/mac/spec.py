@@ -116,8 +116,15 @@ class MacResult:
         sum (of the rounded products) out of range.
     max_abs : int
         Largest magnitude among the codes.
+    products : int
+        How many products were added: none in the padding.
+    flushed, inexact : int
+        How many products were rounded to zero without being zero, and how many their rounding changed.
     """
 
     codes: np.ndarray
     overflowed: int
     max_abs: int
+    products: int = 0
+    flushed: int = 0
+    inexact: int = 0

@@ -22,7 +22,7 @@ EMPTY = np.int64(np.iinfo(np.int64).min)
 
 _SOURCE = '''\
 def mac_stepwise(begin, end, a, base, rows, cols, b, out, first, columns, shift, low, high, bits, is_signed, step,
-                 key0, key1, overflowed):
+                 key0, key1, overflowed, flushed):
     """Add products {title}."""
     n_cols = b.shape[1]
     n_k = cols.size
@@ -32,6 +32,7 @@ def mac_stepwise(begin, end, a, base, rows, cols, b, out, first, columns, shift,
     part = np.zeros(n_cols, np.int64)
     turns = np.zeros(n_cols, np.int64)
     for m in range(begin, end):
+        vanished = 0
         total[:] = 0
         turns[:] = 0
         count = 0
@@ -45,7 +46,7 @@ def mac_stepwise(begin, end, a, base, rows, cols, b, out, first, columns, shift,
                 b_row = b[k]
                 for j in range(n_cols):
                     product = x * b_row[j]{noise}
-                    part[j] += {rounded}
+                    {add}
             for j in range(n_cols):
                 value = total[j] + part[j]
                 {overflow}
@@ -55,10 +56,16 @@ def mac_stepwise(begin, end, a, base, rows, cols, b, out, first, columns, shift,
             out_row[j] = total[j]
             count += turns[j] != 0
         overflowed[m] += count
+        flushed[m] += vanished
 '''
 
 _NOISE = """
                     noise = random_word((np.int64(m) * columns + first + j) * n_k + k, key0, key1)"""
+
+# by chance, so that nobody can count them without the random words
+_ADD_AND_COUNT = """rounded = {rounded}
+                    vanished += (rounded == 0) & (product != 0)
+                    part[j] += rounded"""
 
 # ``beyond``: the 64-bit sum itself overflowed (possible for the widest accumulators only), in the part's direction.
 _BEYOND = "beyond = ((total[j] ^ value) & (part[j] ^ value)) < 0"
@@ -93,7 +100,7 @@ _WIDEST = 1 << 62
 def _compiled(rounding: Rounding | None, left: bool, overflow: Overflow) -> Any:
     """Return the kernel of one rounding (None: products stay whole), shift direction and overflow."""
     namespace: dict[str, Any] = {"np": np, "EMPTY": EMPTY}
-    noise, rounded = "", "(product << shift)" if left else "product"
+    noise, add, rounded = "", "part[j] += {rounded}", "(product << shift)" if left else "product"
     if left and rounding is Rounding.JAM:
         rounded += " | 1"
     elif not left and rounding is not None:
@@ -105,10 +112,10 @@ def _compiled(rounding: Rounding | None, left: bool, overflow: Overflow) -> Any:
         if rounding.is_stochastic:
             from fxpsim.kernels.random import random_word
 
-            noise = _NOISE
+            noise, add = _NOISE, _ADD_AND_COUNT
             namespace["random_word"] = kernel(random_word)
     title = f"as {rounded}, with overflow {overflow.value}"
-    source = _SOURCE.format(title=title, noise=noise, rounded=rounded, overflow=_OVERFLOW[overflow])
+    source = _SOURCE.format(title=title, noise=noise, add=add.format(rounded=rounded), overflow=_OVERFLOW[overflow])
     return compile_source("mac_stepwise", source, namespace)
 
 
@@ -147,8 +154,8 @@ def accumulate(
     *,
     first: int,
     columns: int,
-) -> int:
-    """Run the kernel on one group and return how often the sum left the range.
+) -> tuple[int, int]:
+    """Run the kernel on one group; return how often the sum left the range and, if by chance, a product vanished.
 
     Parameters
     ----------
@@ -170,7 +177,7 @@ def accumulate(
         spec.product_shift < 0,
         spec.overflow,
     )
-    overflowed = np.zeros(contraction.rows.size, np.int64)
+    overflowed, flushed = np.zeros((2, contraction.rows.size), np.int64)
     parallel_for(
         run,
         contraction.rows.size,
@@ -191,5 +198,6 @@ def accumulate(
         spec.key0,
         spec.key1,
         overflowed,
+        flushed,
     )
-    return int(overflowed.sum())
+    return int(overflowed.sum()), int(flushed.sum())
