@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
-from fxpsim.numerics import FixedFormat, Rounding
+from fxpsim.numerics import FixedFormat, RandomBits, Rounding
 from fxpsim.units import CastCounts
 
 
@@ -25,10 +26,37 @@ class StreamQuantizer(Protocol):
         ...
 
 
+class Encoded(Protocol):
+    """What a tensor quantizer makes of a tensor: codes and how to read them."""
+
+    codes: np.ndarray
+    word_bits: int
+    step: np.ndarray
+    offset: np.ndarray
+    transform: Any
+    products: Any
+    counts: CastCounts
+    bits_histogram: Mapping[int, int] | None
+
+
+class TensorStreamQuantizer(Protocol):
+    """Turns a whole tensor of one stream of one layer into codes."""
+
+    stochastic: bool
+
+    def encode_stream(self, array: np.ndarray, frac_bits: int | None, random: RandomBits | None) -> Encoded:
+        """Return the codes of a tensor (codes with ``frac_bits``, or binary32)."""
+        ...
+
+    def slope(self, array: np.ndarray, frac_bits: int | None) -> tuple[np.ndarray, int | None] | None:
+        """Return the derivative of what the codes approximate, array and fraction length; None where it is 1."""
+        ...
+
+
 class Precision(Protocol):
     """Says how each stream of each layer is quantized and hears what came of it."""
 
-    def quantizer(self, layer: str, stream: str) -> StreamQuantizer | None:
+    def quantizer(self, layer: str, stream: str) -> StreamQuantizer | TensorStreamQuantizer | None:
         """Return the quantizer of a stream; None leaves it as the vector unit has it."""
         ...
 
@@ -42,6 +70,30 @@ class Precision(Protocol):
 
     def record(self, layer: str, stream: str, fmt: FixedFormat | None, counts: CastCounts) -> None:
         """Take note of a cast (or of a float stream, ``fmt`` None)."""
+        ...
+
+    def record_codes(
+        self, layer: str, stream: str, word_bits: int, counts: CastCounts, bits_histogram: Mapping[int, int] | None
+    ) -> None:
+        """Take note of a tensor that a tensor quantizer encoded."""
+        ...
+
+    def apart(self, layer: str, stream: str) -> bool:
+        """Return whether a pass reads a stream by a quantizer of its own (``stream@pass``)."""
+        ...
+
+    def wants_slope(self, layer: str, stream: str) -> bool:
+        """Return whether :meth:`observe_slope` wants the gradient of the next tensor of a stream."""
+        ...
+
+    def observe_slope(
+        self, layer: str, stream: str, array: np.ndarray, gradient: np.ndarray, points: tuple[int | None, int | None]
+    ) -> None:
+        """Look at an unquantized tensor and its gradient, with the fraction lengths of both."""
+        ...
+
+    def random_words(self, layer: str, stream: str) -> RandomBits:
+        """Return the random bits of a stream in this step, those of :meth:`key`."""
         ...
 
     def key(self, layer: str, stream: str) -> tuple[int, int]:

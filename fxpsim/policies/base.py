@@ -8,6 +8,9 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fxpsim.numerics import RandomBits
 from fxpsim.policies.sample import Sample
 from fxpsim.registry import Registry
@@ -23,6 +26,7 @@ class Moment(StrEnum):
     TENSOR = "tensor"  # a tensor is about to be quantized
     LOSS = "loss"  # the forward and backward pass are done
     GRADIENT = "gradient"  # a weight gradient is about to enter the update unit
+    SLOPE = "slope"  # the gradient of a quantized tensor has come back to it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +42,9 @@ class Statistics:
     layer, stream : str
         Whose tensor it is (``TENSOR``, ``GRADIENT``).
     tensor : Sample, optional
-        The tensor before it is quantized (``TENSOR``), or the gradient that the optimizer gets (``GRADIENT``).
+        The tensor before it is quantized (``TENSOR``, ``SLOPE``), or the gradient for the optimizer (``GRADIENT``).
+    slope : Sample, optional
+        The gradient of the loss with respect to the tensor (``SLOPE``).
     master : Sample, optional
         The master weights before the update (``GRADIENT``).
     unit_norm : bool
@@ -57,6 +63,7 @@ class Statistics:
     layer: str = ""
     stream: str = ""
     tensor: Sample | None = None
+    slope: Sample | None = None
     master: Sample | None = None
     unit_norm: bool = False
     loss: Fraction | None = None
@@ -74,15 +81,19 @@ class Decision:
         Word length, sign included.
     frac_bits : int, optional
         Fraction length; None leaves it to the quantizer.
+    bits : ndarray of int, optional
+        What the quantizer takes for every block or element (word lengths, of HGQ fraction lengths); of tensor
+        quantizers. ``word_bits`` is then that of the widest.
 
     Examples
     --------
     >>> Decision(word_bits=8, frac_bits=4)
-    Decision(word_bits=8, frac_bits=4)
+    Decision(word_bits=8, frac_bits=4, bits=None)
     """
 
     word_bits: int
     frac_bits: int | None = None
+    bits: NDArray[np.int64] | None = None
 
 
 class Policy(Protocol):

@@ -21,10 +21,12 @@ from fxpsim.quantizers.registry import build, quantizers, tensor_quantizers
 from fxpsim.quantizers.statquant_bhq import StatQuantBHQ
 from fxpsim.quantizers.statquant_psq import StatQuantPSQ
 from fxpsim.quantizers.statquant_ptq import StatQuantPTQ
+from fxpsim.quantizers.stream import CodedStream
 from fxpsim.quantizers.wage import Wage
 
 __all__ = [
     "BlockFloatingPoint",
+    "CodedStream",
     "DoReFa",
     "DynastyBlocks",
     "Encoded",

@@ -205,6 +205,19 @@ class TensorQuantizer(ABC):
     takes_float: ClassVar[bool] = True
     takes_codes: ClassVar[bool] = False
     widths: ClassVar[tuple[int, int]] = (2, 16)
+    signed_codes: ClassVar[bool] = True
+    bits_are_words: ClassVar[bool] = True
+
+    def check_width(self, word_bits: int) -> None:
+        """Refuse a word length that the method does not have (with ``bits_are_words``)."""
+        low, high = self.widths
+        known = isinstance(word_bits, int) and not isinstance(word_bits, bool)
+        if not known or (self.bits_are_words and not max(low, 1) <= word_bits <= high):
+            raise UserError(
+                f"word_bits is {word_bits!r}",
+                where=type(self).__name__,
+                expected=f"a whole number from {max(low, 1)} to {high}",
+            )
 
     @property
     @abstractmethod
@@ -219,6 +232,29 @@ class TensorQuantizer(ABC):
     def reference(self, x: Array | QTensor, *, bits: Bits) -> NDArray[np.float64]:
         """Return what the codes approximate: x itself, unless the method bounds or squashes it first."""
         return np.asarray(x.value if isinstance(x, QTensor) else x, np.float64)
+
+    def slope(self, x: Array | QTensor, *, bits: Bits) -> tuple[Array, int | None] | None:
+        """Return the derivative of :meth:`reference` by x, element by element: codes with a fraction length, or floats.
+
+        None where it is 1, as for all methods that neither clip nor squash.
+        """
+        return None
+
+    def saturated(self, x: Array | QTensor, encoded: Encoded) -> int:
+        """Return how many elements lie more than half a step beyond the last code that they could have."""
+        if encoded.transform is not None or not isinstance(encoded.reading, Linear):
+            return 0
+        values = encoded.reading.values(encoded.codes)
+        word = encoded.format
+        edge = (encoded.codes == word.max_code) | (encoded.codes <= word.min_code + word.signed)
+        map_of_bits = encoded.reading.scale.word_bits
+        if map_of_bits is not None:
+            bits = encoded.element_bits()
+            edge = (np.abs(encoded.codes) == (np.int64(1) << np.maximum(bits - 1, 0)) - 1) & (bits > 0)
+        given = np.asarray(x.value if isinstance(x, QTensor) else x, np.float64)
+        beyond = np.abs(given[edge] - values[edge]) > encoded.reading.bound(encoded.codes, 0.5)[edge]
+        outwards = (given[edge] > values[edge]) == (values[edge] > np.broadcast_to(_middle(encoded), edge.shape)[edge])
+        return int(np.count_nonzero(beyond & outwards))
 
     @abstractmethod
     def encode(self, x: Array | QTensor, *, bits: Bits, random: RandomBits | None = None) -> Encoded:
@@ -242,3 +278,12 @@ class TensorQuantizer(ABC):
         UserError
             For a tensor or word length that the method cannot take, or where random words are missing.
         """
+
+
+def _middle(encoded: Encoded) -> NDArray[np.float64]:
+    """Return the value halfway between the least and the largest code, where an element can have it."""
+    linear = encoded.linear("saturated")
+    word = encoded.format
+    middle = (word.min_code + word.max_code + word.signed) / 2
+    step, zero = linear.scale.full(encoded.shape)
+    return (middle - zero) * step + linear.offset

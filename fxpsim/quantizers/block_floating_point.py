@@ -41,7 +41,7 @@ class BlockFloatingPoint(TensorQuantizer):
     block : int
         Elements per block.
     axis : int
-        The axis that is cut into blocks: 0 or -1, the one that a GEMM contracts.
+        The axis that is cut into blocks, the one that a GEMM contracts: 0, -1, or -2 (of a weight, its inputs).
     rounding : Rounding
         How values are brought onto the grid.
     headroom : bool
@@ -70,8 +70,8 @@ class BlockFloatingPoint(TensorQuantizer):
         object.__setattr__(self, "rounding", rounding_of(self.rounding, "BlockFloatingPoint"))
         if self.block < 1:
             raise UserError(f"block is {self.block}", where="BlockFloatingPoint", expected="at least 1 element")
-        if self.axis not in (0, -1):
-            raise UserError(f"axis is {self.axis}", where="BlockFloatingPoint", expected="0 or -1")
+        if self.axis not in (0, -1, -2):
+            raise UserError(f"axis is {self.axis}", where="BlockFloatingPoint", expected="0, -1 or -2")
 
     @property
     def stochastic(self) -> bool:
@@ -87,7 +87,10 @@ class BlockFloatingPoint(TensorQuantizer):
         """Return the codes; see :meth:`TensorQuantizer.encode`."""
         values, word_bits = values_of(x, self), word_of(bits, self)
         source = source_of_words(random, self.rounding, "BlockFloatingPoint")
-        along_rows = self.axis == 0 or values.ndim == 1
+        inner = self.axis == -2 and values.ndim > 2
+        if inner:
+            values = np.ascontiguousarray(values.swapaxes(-1, -2))
+        along_rows = not inner and (self.axis != -1 or values.ndim == 1)
         flat = values.reshape(len(values), 1, -1) if along_rows else values.reshape(-1, values.shape[-1], 1)
         block = (self.block, 1) if along_rows else (1, self.block)
         exponents = block_exponents(flat, block)
@@ -102,11 +105,15 @@ class BlockFloatingPoint(TensorQuantizer):
         else:
             blocks = (*values.shape[:-1], -(-values.shape[-1] // self.block))
             cut = (1,) * (values.ndim - 1) + (self.block,)
-        scale = Scale.per_block(step.reshape(blocks), cut)
+        codes, step = codes.reshape(values.shape), step.reshape(blocks)
+        if inner:
+            codes, step = (np.ascontiguousarray(array.swapaxes(-1, -2)) for array in (codes, step))
+            cut = (*cut[:-2], cut[-1], cut[-2])
+        scale = Scale.per_block(step, cut)
         word = FixedFormat(word_bits=word_bits, frac_bits=0, signed=True)
         # a clipped element is off by less than one step, whatever the rounding
         share = 0.5 if self.headroom and not self.stochastic else 1.0
-        return Encoded(codes=codes.reshape(values.shape), format=word, reading=Linear(scale=scale), error_share=share)
+        return Encoded(codes=codes, format=word, reading=Linear(scale=scale), error_share=share)
 
 
 def block_maxima(x: NDArray[Any], block: tuple[int, int]) -> NDArray[Any]:

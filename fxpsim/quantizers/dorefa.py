@@ -67,6 +67,7 @@ class DoReFa(TensorQuantizer):
     evidence = Evidence.CODE
     source = "DoReFa-Net (arXiv 1606.06160)"
     widths = (1, 16)
+    signed_codes = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "role", Role(self.role))

@@ -46,6 +46,9 @@ class DynastyBlocks(TensorQuantizer):
     ----------
     rounding : Rounding
         ``half_even`` for weights and activations, ``stochastic`` for errors.
+    axes : (int, int)
+        The two axes that are cut into tiles. The released code's tensors have them in front; where the channels come
+        last they are (0, -1) for activations and errors (sample, channel), (-2, -1) for weights (input, output).
 
     Examples
     --------
@@ -58,6 +61,7 @@ class DynastyBlocks(TensorQuantizer):
     """
 
     rounding: Rounding = Rounding.HALF_EVEN
+    axes: tuple[int, int] = (0, 1)
 
     evidence = Evidence.RELEASED
     source = "DYNASTY (arXiv 2210.17047), released research code of a co-author"
@@ -66,6 +70,9 @@ class DynastyBlocks(TensorQuantizer):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rounding", rounding_of(self.rounding, "DynastyBlocks"))
+        object.__setattr__(self, "axes", tuple(self.axes))
+        if self.axes not in ((0, 1), (0, -1), (-2, -1)):
+            raise UserError(f"axes are {self.axes}", where="DynastyBlocks", expected="(0, 1), (0, -1) or (-2, -1)")
 
     @property
     def stochastic(self) -> bool:
@@ -79,19 +86,19 @@ class DynastyBlocks(TensorQuantizer):
 
     def reference(self, x: Array | QTensor, *, bits: Bits) -> NDArray[np.float64]:
         """Return x with the skipped blocks zero."""
-        values = super().reference(x, bits=bits)
+        values = self._front(super().reference(x, bits=bits))
         flat = _matrix(values)
         live = _bits_map(bits, flat) * (block_exponents(flat, (TILE, TILE)) >= LEAST_LIVE_EXPONENT) > 0
         kept = np.repeat(np.repeat(live, TILE, axis=0), TILE, axis=1)[: flat.shape[0], : flat.shape[1]]
-        return (flat * kept).reshape(values.shape)
+        return self._back((flat * kept).reshape(values.shape))
 
     def encode(self, x: Array | QTensor, *, bits: Bits, random: RandomBits | None = None) -> Encoded:
         """Return the codes; see :meth:`TensorQuantizer.encode`.
 
-        ``bits`` is one of 0, 2, 4, 6, 8, or an array of them with one entry per block:
-        (ceil(R / 4), ceil(C / 4)) followed by the tensor's other axes. The scale's ``word_bits`` says the bits used.
+        ``bits`` is one of 0, 2, 4, 6, 8, or an array of them with one entry per block: (ceil(R / 4), ceil(C / 4)), R
+        and C the lengths of ``axes``, followed by the tensor's other axes. The scale's ``word_bits`` are those used.
         """
-        values = values_of(x, self)
+        values = self._front(values_of(x, self))
         source = source_of_words(random, self.rounding, "DynastyBlocks")
         flat = _matrix(values)
         exponents = block_exponents(flat, (TILE, TILE))
@@ -101,9 +108,30 @@ class DynastyBlocks(TensorQuantizer):
             shape, cut = (used.shape[1],), (TILE,)
         else:
             shape, cut = (*used.shape[:2], *values.shape[2:]), (TILE, TILE) + (1,) * (values.ndim - 2)
-        scale = Scale(step=step.reshape(shape), word_bits=used.reshape(shape), block=cut)
         word = FixedFormat(word_bits=max(int(used.max()), 2), frac_bits=0, signed=True)
-        return Encoded(codes=codes.reshape(values.shape), format=word, reading=Linear(scale=scale), error_share=1.0)
+        codes, step, used = codes.reshape(values.shape), step.reshape(shape), used.reshape(shape)
+        scale = Scale(step=self._back(step), word_bits=self._back(used), block=self._turned(cut))
+        return Encoded(codes=self._back(codes), format=word, reading=Linear(scale=scale), error_share=1.0)
+
+    def _order(self, rank: int) -> list[int]:
+        """Return the axes of a tensor in the order in which it is cut: the two of the tiles first."""
+        first = [axis % rank for axis in self.axes]
+        return first + [axis for axis in range(rank) if axis not in first]
+
+    def _front(self, x: NDArray[Any]) -> NDArray[Any]:
+        if x.ndim <= 2 or self.axes == (0, 1):
+            return x
+        return np.ascontiguousarray(x.transpose(self._order(x.ndim)))
+
+    def _back(self, x: NDArray[Any]) -> NDArray[Any]:
+        if x.ndim <= 2 or self.axes == (0, 1):
+            return x
+        return np.ascontiguousarray(x.transpose(np.argsort(self._order(x.ndim))))
+
+    def _turned(self, cut: tuple[int, ...]) -> tuple[int, ...]:
+        if len(cut) <= 2 or self.axes == (0, 1):
+            return cut
+        return tuple(cut[axis] for axis in np.argsort(self._order(len(cut))).tolist())
 
 
 def _matrix(values: NDArray[Any]) -> NDArray[Any]:

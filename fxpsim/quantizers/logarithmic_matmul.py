@@ -13,6 +13,9 @@ largest product; what a shift moves below its last place is dropped, toward zero
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,6 +65,45 @@ def logarithmic_matmul(a: Encoded, b: Encoded, *, table_bits: int = 8, frac_bits
             where="logarithmic_matmul",
             expected="(M, K) and (K, N), with one gamma and word length",
         )
+    sums, exponent = _sums(a.codes, left, b.codes, right, table_bits, frac_bits)
+    return np.ldexp(sums.astype(np.float64), exponent)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogarithmicProducts:
+    """How the MAC array of a training run multiplies logarithmic codes, see :func:`logarithmic_matmul`.
+
+    Parameters
+    ----------
+    reading : Logarithmic
+        How the codes are read.
+    table_bits, frac_bits : int
+        Widths of the table's entries and of the accumulator.
+    """
+
+    reading: Logarithmic
+    table_bits: int = 8
+    frac_bits: int = 40
+
+    def values(self, codes: NDArray[Any]) -> NDArray[np.float64]:
+        """Return what the codes stand for."""
+        return self.reading.values(codes)
+
+    def matmul(self, a: NDArray[Any], b: NDArray[Any], other: LogarithmicProducts) -> tuple[NDArray[np.int64], int]:
+        """Return the accumulators of (M, K) times (K, N) codes, and the binary exponent of their last place."""
+        if (self.reading.gamma, self.reading.largest) != (other.reading.gamma, other.reading.largest):
+            raise UserError(
+                f"codes of {self.reading} and {other.reading}",
+                where="MAC array of logarithmic codes",
+                expected="one gamma and word length for all operands",
+                remedy="give the streams weight, activation and error the same word_bits and gamma",
+            )
+        return _sums(a, self.reading, b, other.reading, self.table_bits, self.frac_bits)
+
+
+def _sums(
+    a: NDArray[Any], left: Logarithmic, b: NDArray[Any], right: Logarithmic, table_bits: int, frac_bits: int
+) -> tuple[NDArray[np.int64], int]:
     terms = a.shape[1]
     if not 1 <= table_bits <= frac_bits or frac_bits + 1 + terms.bit_length() > ACCUMULATOR_BITS:
         raise UserError(
@@ -73,9 +115,9 @@ def logarithmic_matmul(a: Encoded, b: Encoded, *, table_bits: int = 8, frac_bits
     sums = np.empty((a.shape[0], b.shape[1]), np.int64)
     sizes = np.array([left.gamma, 2 * left.largest, frac_bits - table_bits], np.int64)
     table = product_table(left.gamma, table_bits)
-    columns = np.ascontiguousarray(b.codes.T.astype(np.int64))
-    parallel_for(_products, len(sums), a.codes.astype(np.int64), columns, table, sizes, sums)
-    return np.ldexp(sums.astype(np.float64), left.exponent + right.exponent - frac_bits)
+    columns = np.ascontiguousarray(b.T.astype(np.int64))
+    parallel_for(_products, len(sums), a.astype(np.int64), columns, table, sizes, sums)
+    return sums, left.exponent + right.exponent - frac_bits
 
 
 def product_table(gamma: int, table_bits: int) -> NDArray[np.int64]:

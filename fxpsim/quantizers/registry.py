@@ -26,12 +26,15 @@ def build(table: Mapping[str, Any], *, where: str, among: Registry[type] = quant
     where : str
         Name of the table, for errors.
     among : Registry
-        The kind of quantizer that is wanted: ``quantizers`` (formats) or ``tensor_quantizers``.
+        The kind of quantizer that is wanted: ``quantizers`` for a stream of a training run (a tensor quantizer with its
+        ``word_bits`` becomes a :class:`~fxpsim.quantizers.stream.CodedStream`), or ``tensor_quantizers`` as they are.
 
     Examples
     --------
     >>> build({"quantizer": "fixed_point", "word_bits": 8}, where="streams.weight").word_bits
     8
+    >>> build({"quantizer": "statquant_psq", "word_bits": 5}, where="streams.error").method
+    StatQuantPSQ(rounding=<Rounding.STOCHASTIC: 'stochastic'>, epsilon=0.0, axis=0)
     """
     if "quantizer" not in table:
         raise UserError(
@@ -43,18 +46,18 @@ def build(table: Mapping[str, Any], *, where: str, among: Registry[type] = quant
     name = table["quantizer"]
     if name == "none":
         return None
-    other = tensor_quantizers if among is quantizers else quantizers
-    if name not in list(among) and name in list(other):
+    if among is tensor_quantizers and name in list(quantizers):
         raise UserError(
-            f"{name!r} is a {other.kind}, where a {among.kind} is wanted",
+            f"{name!r} is a quantizer, where a tensor quantizer is wanted",
             where=where,
             expected="one of: none, " + ", ".join(among),
-            remedy="training runs take format quantizers; tensor quantizers are called from Python"
-            if among is quantizers
-            else "name a tensor quantizer",
+            remedy="name a tensor quantizer",
         )
+    if among is quantizers and name in list(tensor_quantizers):
+        return _stream(table, where)
     if name not in list(among):
-        raise unknown("quantizer", str(name), ["none", *among], where=where)
+        everything = [*among, *tensor_quantizers] if among is quantizers else list(among)
+        raise unknown("quantizer", str(name), ["none", *everything], where=where)
     kind = among[name]
     known = [field.name for field in fields(kind)]
     for key in table:
@@ -74,3 +77,23 @@ def build(table: Mapping[str, Any], *, where: str, among: Registry[type] = quant
             expected="the keys " + ", ".join(known),
             remedy="add the missing key",
         ) from None
+
+
+def _stream(table: Mapping[str, Any], where: str) -> Any:
+    """Return a tensor quantizer with its word length, as a stream's quantizer."""
+    from fxpsim.quantizers.stream import CodedStream  # it knows the quantizers, which know this registry
+
+    parameters = dict(table)
+    if "word_bits" not in parameters:
+        raise UserError(
+            f"quantizer {table['quantizer']!r} has no word length",
+            where=where,
+            expected="word_bits beside the quantizer's own keys",
+            remedy="add word_bits = 8",
+        )
+    word_bits = parameters.pop("word_bits")
+    method = build(parameters, where=where, among=tensor_quantizers)
+    try:
+        return CodedStream(method=method, word_bits=word_bits)
+    except UserError as error:
+        raise UserError(error.what, where=f"{where} ({error.where})", expected=error.expected) from None

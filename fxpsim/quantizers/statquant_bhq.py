@@ -54,6 +54,7 @@ class StatQuantBHQ(TensorQuantizer):
     evidence = Evidence.CODE
     source = "StatQuant (arXiv 2010.14298)"
     widths = (2, 16)
+    signed_codes = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rounding", rounding_of(self.rounding, "StatQuantBHQ"))

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxpsim.array import QTensor, Scale
+from fxpsim.errors import UserError
 from fxpsim.numerics import FixedFormat, RandomBits, Rounding
 from fxpsim.quantizers.base import Array, Bits, Encoded, Evidence, Linear, RowTransform, TensorQuantizer
 from fxpsim.quantizers.inputs import error_share, rounding_of, source_of_words, values_of, word_of
@@ -38,6 +39,8 @@ class StatQuantPSQ(TensorQuantizer):
         How values are brought onto the grid.
     epsilon : float
         Widens every range at both ends, in units of x; 1e-8 as published.
+    axis : int
+        The axis whose indices have a range each: 0, the samples, or -1, the channels (of a weight, its outputs).
 
     Examples
     --------
@@ -49,13 +52,17 @@ class StatQuantPSQ(TensorQuantizer):
 
     rounding: Rounding = Rounding.STOCHASTIC
     epsilon: float = 0.0
+    axis: int = 0
 
     evidence = Evidence.CODE
     source = "StatQuant (arXiv 2010.14298)"
     widths = (2, 16)
+    signed_codes = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rounding", rounding_of(self.rounding, "StatQuantPSQ"))
+        if self.axis not in (0, -1):
+            raise UserError(f"axis is {self.axis}", where="StatQuantPSQ", expected="0 (samples) or -1 (channels)")
 
     @property
     def stochastic(self) -> bool:
@@ -66,6 +73,10 @@ class StatQuantPSQ(TensorQuantizer):
         """Return the codes; see :meth:`TensorQuantizer.encode`."""
         values, word_bits = values_of(x, self), word_of(bits, self)
         source = source_of_words(random, self.rounding, "StatQuantPSQ")
+        if self.axis == -1 and values.ndim > 1:
+            turned = np.ascontiguousarray(np.moveaxis(values, -1, 0))
+            rows = encode_rows(turned, word_bits, self.rounding, source, epsilon=self.epsilon)
+            return _turned_back(rows)
         return encode_rows(values, word_bits, self.rounding, source, epsilon=self.epsilon)
 
 
@@ -89,3 +100,15 @@ def encode_rows(
     shape = (-1,) + (1,) * (values.ndim - 1)
     reading = Linear(scale=Scale.per_channel(step, axis=0, ndim=values.ndim), offset=low.reshape(shape))
     return Encoded(codes=codes, format=word, reading=reading, error_share=error_share(rounding), transform=transform)
+
+
+def _turned_back(rows: Encoded) -> Encoded:
+    """Return an encoding whose first axis was the last one of the tensor."""
+    linear = rows.linear("StatQuantPSQ")
+    step, offset = (np.moveaxis(np.asarray(a), 0, -1) for a in (linear.scale.step, linear.offset))
+    return Encoded(
+        codes=np.ascontiguousarray(np.moveaxis(rows.codes, 0, -1)),
+        format=rows.format,
+        reading=Linear(scale=Scale(step=step), offset=offset),
+        error_share=rows.error_share,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from fractions import Fraction
 from typing import Any
@@ -13,12 +13,14 @@ from fxpsim import quantizers
 from fxpsim.errors import UserError
 from fxpsim.numerics import FixedFormat, RandomBits
 from fxpsim.policies import Moment, Sample, Statistics, from_json, policies, to_json
-from fxpsim.records import STREAMS, HistoryRecorder
+from fxpsim.records import PASSES, STREAMS, HistoryRecorder
 from fxpsim.registry import unknown
 from fxpsim.train.recipe import Method
 from fxpsim.units import CastCounts
 
 MAC_STREAMS = ("weight", "activation", "error")
+ENDS = ("first", "last")
+"""Names under which a method can mean the first and the last layer of any network."""
 
 
 class RunPrecision:
@@ -47,7 +49,8 @@ class RunPrecision:
         }
         self.policy = _policy(method)
         # a layer with a table of its own keeps what that says: the policy moves the others
-        self._own = {(layer, stream) for layer, tables in method.layers.items() for stream in tables}
+        self._own = {(layer, stream) for layer in self.layers for stream in self._tables(method, layer)}
+        self._apart = frozenset(stream.partition("@")[0] for stream in method.streams if "@" in stream)
         general = {stream: self._build(method, "", stream) for stream in method.streams}
         word_bits = {stream: q.word_bits for stream, q in general.items() if q is not None}
         self.state = self.policy.init(self.layers, word_bits)
@@ -59,9 +62,12 @@ class RunPrecision:
         for stream in method.streams:
             if stream.partition("@")[0] not in STREAMS:
                 raise unknown("stream", stream, STREAMS, where=f"method {method.name}, streams")
+            of_pass = stream.partition("@")[2]
+            if of_pass and of_pass not in PASSES:
+                raise unknown("pass", of_pass, PASSES, where=f"method {method.name}, streams")
         for layer in method.layers:
-            if layer not in self.layers:
-                raise unknown("layer", layer, self.layers, where=f"method {method.name}, layers")
+            if layer not in (*self.layers, *ENDS):
+                raise unknown("layer", layer, [*self.layers, *ENDS], where=f"method {method.name}, layers")
         missing = [stream for stream in MAC_STREAMS if stream not in method.streams]
         if missing:
             raise UserError(
@@ -72,8 +78,16 @@ class RunPrecision:
             )
         return tuple(method.streams)
 
+    def _tables(self, method: Method, layer: str) -> Mapping[str, Any]:
+        """Return the tables that a layer has of its own, by its name or as the first or last one."""
+        ends = dict(zip(ENDS, (self.layers[0], self.layers[-1]), strict=True)) if self.layers else {}
+        own: dict[str, Any] = {}
+        for end, name in ends.items():
+            own |= method.layers.get(end, {}) if name == layer else {}
+        return own | method.layers.get(layer, {})
+
     def _build(self, method: Method, layer: str, stream: str) -> Any:
-        table = method.layers.get(layer, {}).get(stream, method.streams[stream])
+        table = self._tables(method, layer).get(stream, method.streams[stream])
         return quantizers.build(table, where=f"method {method.name}, streams.{stream}")
 
     # --- the policy
@@ -94,8 +108,10 @@ class RunPrecision:
         changes = {"word_bits": decision.word_bits}
         if decision.frac_bits is not None:
             changes["frac_bits"] = decision.frac_bits
+        if decision.bits is not None:
+            changes["bits"] = decision.bits
         current = self._current[layer, stream]
-        if current is None or any(getattr(current, key, None) != value for key, value in changes.items()):
+        if current is None or any(not _same(getattr(current, key, None), value) for key, value in changes.items()):
             known = [field.name for field in fields(base)]
             if "frac_bits" in changes and "frac_bits" not in known:
                 raise UserError(
@@ -200,6 +216,33 @@ class RunPrecision:
 
     # --- what the tape asks
 
+    def apart(self, layer: str, stream: str) -> bool:
+        """Return whether a pass reads a stream by a quantizer of its own (``stream@pass``)."""
+        return stream in self._apart
+
+    def wants_slope(self, layer: str, stream: str) -> bool:
+        """Return whether the policy wants the gradient of a quantized tensor."""
+        stream = self._stream(layer, stream)
+        return self._current.get((layer, stream)) is not None and self.policy.wants(
+            self.state, Moment.SLOPE, layer, stream, self.step
+        )
+
+    def observe_slope(
+        self, layer: str, stream: str, array: np.ndarray, gradient: np.ndarray, points: tuple[int | None, int | None]
+    ) -> None:
+        """Show the policy an unquantized tensor and its gradient."""
+        seen = {"tensor": Sample(array, points[0]), "slope": Sample(gradient, points[1])}
+        self._tell(Moment.SLOPE, layer=layer, stream=self._stream(layer, stream), **seen)
+
+    def record_codes(
+        self, layer: str, stream: str, word_bits: int, counts: CastCounts, bits_histogram: Mapping[int, int] | None
+    ) -> None:
+        """Enter a tensor that a tensor quantizer encoded into the history."""
+        if stream == "weight":
+            self._nonzero[layer] = counts.nonzero, counts.elements
+        seen = counts.elements, counts.nonzero, counts.saturated, counts.underflow
+        self.history.record(self.step, layer, stream, word_bits, None, *seen, bits_histogram)
+
     def quantizer(self, layer: str, stream: str) -> Any:
         """Return the quantizer of a stream; None leaves it as the vector unit has it."""
         return self._current.get((layer, self._stream(layer, stream)))
@@ -223,21 +266,29 @@ class RunPrecision:
 
     def key(self, layer: str, stream: str) -> tuple[int, int]:
         """Return the random key of a stream in this step."""
+        return self.random_words(layer, stream).key
+
+    def random_words(self, layer: str, stream: str) -> RandomBits:
+        """Return the random bits of a stream in this step."""
         # a recurrent layer casts a stream once for every time step: each cast draws its own words
         number = self._casts.get((layer, stream), 0)
         self._casts[layer, stream] = number + 1
-        return self.random.derive("cast", layer, stream, self.step, number).key
+        return self.random.derive("cast", layer, stream, self.step, number)
 
     def mean_word_bits(self) -> float:
         """Return the mean word length over the operands of the MAC array (float32 counts as 32)."""
-        bits = [32 if q is None else q.word_bits for (_, stream), q in self._current.items() if stream in MAC_STREAMS]
+        bits = [
+            32 if q is None else getattr(q, "mean_bits", q.word_bits)
+            for (_, stream), q in self._current.items()
+            if stream in MAC_STREAMS
+        ]
         return sum(bits) / len(bits)
 
     def width_shares(self) -> dict[str, dict[str, float]]:
         """Return stream -> word length (or ``float32``) -> share of layers and steps that had it."""
         steps: dict[str, dict[str, int]] = {}
         for row in self.history.rows():
-            width = "float32" if row["frac_bits"] is None else str(row["word_bits"])
+            width = "float32" if _is_float(row) else str(row["word_bits"])
             own = steps.setdefault(row["stream"], {})
             own[width] = own.get(width, 0) + row["step_end"] - row["step_begin"]
         return {
@@ -253,8 +304,18 @@ class RunPrecision:
     def float_streams(self) -> list[str]:
         """Return the operand streams that are, or once were, in float32."""
         now = {stream for (_, stream), q in self._current.items() if q is None}
-        now |= {row["stream"] for row in self.history.rows() if row["frac_bits"] is None}
+        now |= {row["stream"] for row in self.history.rows() if _is_float(row)}
         return [stream for stream in MAC_STREAMS if stream in now]
+
+
+def _same(old: Any, new: Any) -> bool:
+    """Return whether two settings are the same; arrays are, if they are one object."""
+    return old is new or not (isinstance(old, np.ndarray) or isinstance(new, np.ndarray) or old != new)
+
+
+def _is_float(row: Mapping[str, Any]) -> bool:
+    """Return whether a row of the history says binary32: of codes without one fraction length, words are shorter."""
+    return row["frac_bits"] is None and row["word_bits"] == 32
 
 
 def _policy(method: Method) -> Any:

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from fxpsim.units.coded import CodedOperand
 from fxpsim.units.mac import MacArray
 from fxpsim.units.proven import run_at_once
 from fxpsim.units.values import Accumulated, Operand
 
 
-def run_batched(mac: Any, a: Operand, b: Operand, **transposed: bool) -> Accumulated:
+def run_batched(mac: Any, a: Operand | CodedOperand, b: Operand | CodedOperand, **transposed: bool) -> Accumulated:
     """Run ``matmul`` of a MAC array for every index of the first axis and stack the results."""
     if hasattr(mac, "run_batched"):
         return mac.run_batched(a, b, **transposed)
@@ -19,13 +20,23 @@ def run_batched(mac: Any, a: Operand, b: Operand, **transposed: bool) -> Accumul
         result = run_at_once(mac, a, b, **transposed)
         if result is not None:
             return result
-    parts = [
-        mac.run("matmul", Operand(a.codes[i], a.format), Operand(b.codes[i], b.format), **transposed)
-        for i in range(len(a.codes))
-    ]
+    parts = [mac.run("matmul", _part(a, i), _part(b, i), **transposed) for i in range(len(a.codes))]
+    if any(part.frac_bits != parts[0].frac_bits for part in parts):
+        # of coded operands, each product may come at a point of its own
+        finest = max(part.frac_bits for part in parts)
+        for part in parts:
+            part.codes = part.codes.astype(np.int64) << (finest - part.frac_bits)
+            part.max_abs <<= finest - part.frac_bits
+            part.frac_bits = finest
     return Accumulated(
         np.stack([part.codes for part in parts]),
         parts[0].frac_bits,
         max(part.max_abs for part in parts),
         sum(part.overflowed for part in parts),
     )
+
+
+def _part(operand: Operand | CodedOperand, index: int) -> Operand | CodedOperand:
+    if isinstance(operand, CodedOperand):
+        return operand.part(index)
+    return Operand(operand.codes[index], operand.format)

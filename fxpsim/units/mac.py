@@ -11,6 +11,8 @@ from fxpsim.accelerator import Accelerator
 from fxpsim.errors import UserError
 from fxpsim.kernels import mac
 from fxpsim.numerics import Overflow, RandomBits
+from fxpsim.units.coded import BOUND_NAMES, CodedOperand
+from fxpsim.units.coded_mac import accumulated, run_coded
 from fxpsim.units.values import Accumulated, Operand
 
 
@@ -18,7 +20,8 @@ class MacArray:
     """Executes the MAC array of an accelerator.
 
     A GEMM whose operands are both codes is exact, up to what its accumulator does on purpose. One with a float operand
-    is computed in binary32 and remembered in ``float_operands``.
+    is computed in binary32. Coded operands multiply as far as their steps allow (:mod:`fxpsim.units.coded_mac`);
+    ``inexact`` says why a product of codes had to be computed in binary32.
     """
 
     def __init__(self, accelerator: Accelerator) -> None:
@@ -34,6 +37,8 @@ class MacArray:
             chunk=unit.chunk,
         )
         self.overflowed = 0
+        self.inexact: dict[str, None] = {}  # reasons, in the order in which they came up
+        self.integers = accelerator.vector_unit.arithmetic == "fixed"
         self.begin_step(RandomBits())
 
     def begin_step(self, random: RandomBits) -> None:
@@ -48,39 +53,61 @@ class MacArray:
         key0, key1 = self._random.derive(self._calls).key
         return replace(self.spec, key0=key0, key1=key1)
 
-    def run(self, operation: str, a: Operand, b: Operand, **attributes: Any) -> Accumulated:
+    def run(
+        self, operation: str, a: Operand | CodedOperand, b: Operand | CodedOperand, **attributes: Any
+    ) -> Accumulated:
         """Run ``matmul``, ``conv2d``, ``conv2d_input_grad`` or ``conv2d_weight_grad``."""
+        if isinstance(a, CodedOperand) or isinstance(b, CodedOperand):
+            return self._coded(operation, a, b, attributes)
         if a.format is None or b.format is None:
             return self._float(operation, a, b, attributes)
-        first, second = _BOUND_NAMES[operation]
+        first, second = BOUND_NAMES[operation]
         bounds = {first: a.bound, second: b.bound}
         result = getattr(mac, operation)(a.codes, b.codes, self._spec(), **attributes, **bounds)
-        if result.overflowed and self.raises:
+        self._count(operation, result.overflowed)
+        frac_bits = a.format.frac_bits + b.format.frac_bits - self.drop_bits
+        return Accumulated(result.codes, frac_bits, result.max_abs, result.overflowed)
+
+    def _count(self, operation: str, overflowed: int) -> None:
+        if overflowed and self.raises:
             raise UserError(
-                f"{result.overflowed} accumulator updates left the range of {self.spec.word_bits} bits",
+                f"{overflowed} accumulator updates left the range of {self.spec.word_bits} bits",
                 where=operation,
                 expected="no overflow (accumulator.overflow is 'raise')",
                 remedy="use a wider accumulator, drop product bits, or let it saturate",
             )
-        self.overflowed += result.overflowed
-        frac_bits = a.format.frac_bits + b.format.frac_bits - self.drop_bits
-        return Accumulated(result.codes, frac_bits, result.max_abs, result.overflowed)
+        self.overflowed += overflowed
 
-    def _float(self, operation: str, a: Operand, b: Operand, attributes: dict[str, Any]) -> Accumulated:
+    def _coded(
+        self, operation: str, a: Operand | CodedOperand, b: Operand | CodedOperand, attributes: dict[str, Any]
+    ) -> Accumulated:
+        if any(isinstance(operand, Operand) and operand.format is None for operand in (a, b)):
+            return self._float(operation, a, b, attributes)
+        result = run_coded(self._spec(), operation, a, b, attributes)
+        if result.reason:
+            if self.integers:
+                raise UserError(
+                    result.reason,
+                    where="an accelerator whose vector unit is fixed point",
+                    expected="steps that the product can leave out, or powers of two",
+                    remedy="quantize this stream per tensor for that pass ([streams.'activation@weight_grad'], say)",
+                )
+            self.inexact[result.reason] = None
+            return self._float(operation, a, b, attributes)
+        self._count(operation, result.overflowed)
+        return accumulated(result, integers=self.integers)
+
+    def _float(
+        self, operation: str, a: Operand | CodedOperand, b: Operand | CodedOperand, attributes: dict[str, Any]
+    ) -> Accumulated:
         function = getattr(mac, operation + "_float")
         return Accumulated(function(_as_float(a), _as_float(b), **attributes), None)
 
 
-_BOUND_NAMES = {
-    "matmul": ("a_bound", "b_bound"),
-    "conv2d": ("x_bound", "w_bound"),
-    "conv2d_input_grad": ("e_bound", "w_bound"),
-    "conv2d_weight_grad": ("x_bound", "e_bound"),
-}
-
-
-def _as_float(operand: Operand) -> np.ndarray:
-    """Codes of at most 24 bits are exact in binary32; longer ones are rounded."""
+def _as_float(operand: Operand | CodedOperand) -> np.ndarray:
+    """Codes of at most 24 bits are exact in binary32; longer ones, and decoded values, are rounded."""
+    if isinstance(operand, CodedOperand):
+        return operand.values().astype(np.float32)
     if operand.format is None:
         return operand.codes
     return np.ldexp(operand.codes.astype(np.float32), -operand.format.frac_bits).astype(np.float32)

@@ -47,10 +47,13 @@ class Operand:
         Integer codes, or the float values themselves.
     format : FixedFormat, optional
         How to read the codes; None for float.
+    source : (str, Value), optional
+        Stream and vector value that it was made of, if another pass reads that anew.
     """
 
     codes: np.ndarray
     format: FixedFormat | None
+    source: tuple[str, Value] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

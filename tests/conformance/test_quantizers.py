@@ -17,7 +17,7 @@ from fxpsim.quantizers import Evidence, build, tensor_quantizers
 # name -> (parameters, bits) to try; every registered name has to be here
 CASES = {
     "statquant_ptq": [({}, 8), ({}, 4), ({"zero_aligned": False}, 5), ({"rounding": "half_even"}, 8)],
-    "statquant_psq": [({}, 8), ({}, 4), ({"rounding": "half_even"}, 6)],
+    "statquant_psq": [({}, 8), ({}, 4), ({"rounding": "half_even"}, 6), ({"axis": -1}, 5)],
     "statquant_bhq": [({}, 8), ({}, 5), ({}, 4), ({"rounding": "half_even"}, 8)],
     "power_of_two_rows": [({}, 8), ({}, 4), ({"rounding": "half_even"}, 3)],
     "power_of_two_hadamard": [({}, 8), ({}, 4), ({"rounding": "half_away"}, 6)],
@@ -27,8 +27,17 @@ CASES = {
         ({"block": 5, "rounding": "stochastic", "headroom": True}, 6),
         ({"rounding": "stochastic"}, 8),
         ({"headroom": True}, 4),
+        ({"block": 2, "axis": -2}, 6),
     ],
-    "dynasty_blocks": [({}, 8), ({}, 2), ({}, 0), ({"rounding": "stochastic"}, 8), ({"rounding": "stochastic"}, 4)],
+    "dynasty_blocks": [
+        ({}, 8),
+        ({}, 2),
+        ({}, 0),
+        ({"rounding": "stochastic"}, 8),
+        ({"rounding": "stochastic"}, 4),
+        ({"axes": [0, -1]}, 4),
+        ({"axes": [-2, -1]}, 6),
+    ],
     "dorefa": [
         ({"role": "weight"}, 4),
         ({"role": "weight"}, 1),
@@ -296,7 +305,7 @@ def test_the_manual_lists_every_quantizer():
 
 
 def test_a_quantizer_of_the_other_kind_is_named_as_such():
-    with pytest.raises(fx.UserError, match="'dorefa' is a tensor quantizer"):
+    with pytest.raises(fx.UserError, match="'dorefa' has no word length"):
         build({"quantizer": "dorefa", "role": "weight"}, where="streams.weight")
     with pytest.raises(fx.UserError, match="'fixed_point' is a quantizer"):
         make("fixed_point", {"word_bits": 8})

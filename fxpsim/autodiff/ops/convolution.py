@@ -22,7 +22,7 @@ import math
 from typing import Any
 
 from fxpsim.autodiff.op import Op
-from fxpsim.autodiff.ops.cast import cast
+from fxpsim.autodiff.ops.cast import Errors, reread
 
 
 class Conv2d(Op):
@@ -35,12 +35,13 @@ class Conv2d(Op):
 
     def gradient(self, grad, inputs, output, saved, **geometry: Any):
         x, w = inputs
-        error = cast(grad, stream="error")
-        to_x = conv2d_input_grad(error, w, input_shape=x.shape, **geometry) if x.requires_grad else None
+        errors, to_x = Errors(grad), None
+        if x.requires_grad:
+            to_x = conv2d_input_grad(errors.here(), reread(w), input_shape=x.shape, **geometry)
         to_w = None
         if w.requires_grad:
             with grad.engine.at(pass_="weight_grad"):
-                to_w = conv2d_weight_grad(x, error, kernel_shape=w.shape, **geometry)
+                to_w = conv2d_weight_grad(reread(x), errors.here(), kernel_shape=w.shape, **geometry)
         return to_x, to_w
 
     def count(self, counter, layer, pass_, shapes, out, *, groups=1, **geometry: Any):

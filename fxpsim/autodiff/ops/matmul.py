@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from fxpsim.autodiff.op import Op
-from fxpsim.autodiff.ops.cast import cast
+from fxpsim.autodiff.ops.cast import Errors, reread
 
 
 class Matmul(Op):
@@ -25,12 +25,12 @@ class Matmul(Op):
         assert not transpose_a, "the forward product is not transposed"
         assert not transpose_b, "the forward product is not transposed"
         a, b = inputs
-        error = cast(grad, stream="error")
-        to_a = matmul(error, b, transpose_b=True) if a.requires_grad else None
+        errors = Errors(grad)
+        to_a = matmul(errors.here(), reread(b), transpose_b=True) if a.requires_grad else None
         to_b = None
         if b.requires_grad:
             with grad.engine.at(pass_="weight_grad"):
-                to_b = matmul(a, error, transpose_a=True)
+                to_b = matmul(reread(a), errors.here(), transpose_a=True)
         return to_a, to_b
 
     def count(self, counter, layer, pass_, shapes, out, *, transpose_a=False, transpose_b=False):

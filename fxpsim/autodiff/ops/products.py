@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 from fxpsim.autodiff.op import Op
-from fxpsim.autodiff.ops.cast import cast
+from fxpsim.autodiff.ops.cast import Errors, reread
 from fxpsim.autodiff.ops.convolution import conv2d, conv2d_weight_grad
 from fxpsim.units.batched import run_batched
 
@@ -28,12 +28,13 @@ class BatchedMatmul(Op):
     def gradient(self, grad, inputs, output, saved, *, transpose_a=False, transpose_b=False):
         assert not transpose_a, "the first operand of a forward product is not transposed"
         a, b = inputs
-        error = cast(grad, stream="error")
-        to_a = batched_matmul(error, b, transpose_b=not transpose_b) if a.requires_grad else None
+        errors = Errors(grad)
+        to_a = batched_matmul(errors.here(), reread(b), transpose_b=not transpose_b) if a.requires_grad else None
         to_b = None
         if b.requires_grad:
             with grad.engine.at(pass_="weight_grad"):
-                first, second = (error, a) if transpose_b else (a, error)
+                error, again = errors.here(), reread(a)
+                first, second = (error, again) if transpose_b else (again, error)
                 to_b = batched_matmul(first, second, transpose_a=True)
         return to_a, to_b
 
@@ -60,12 +61,12 @@ class ConvTranspose2d(Op):
 
     def gradient(self, grad, inputs, output, saved, *, output_shape, **geometry: Any):
         x, w = inputs
-        error = cast(grad, stream="error")
-        to_x = conv2d(error, w, **geometry) if x.requires_grad else None
+        errors = Errors(grad)
+        to_x = conv2d(errors.here(), reread(w), **geometry) if x.requires_grad else None
         to_w = None
         if w.requires_grad:
             with grad.engine.at(pass_="weight_grad"):
-                to_w = conv2d_weight_grad(error, x, kernel_shape=w.shape, **geometry)
+                to_w = conv2d_weight_grad(errors.here(), reread(x), kernel_shape=w.shape, **geometry)
         return to_x, to_w
 
     def count(self, counter, layer, pass_, shapes, out, *, groups=1, **geometry: Any):

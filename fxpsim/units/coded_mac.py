@@ -1,0 +1,136 @@
+r"""Products of coded operands on the MAC array: exact integers as far as the steps allow, one reading behind them.
+
+Three cases, by where the steps of an operand vary:
+
+*Along the line that survives* (a row of the first operand, a column of the second, or nowhere): the array multiplies
+codes in the accelerator's own accumulator; with :math:`P = \sum p q`, :math:`A = \sum p`, :math:`B = \sum q` and the
+number C of products, all integers, a result is :math:`s t P + s r A + o t B + o r C` for steps s, t and offsets
+o, r. A transform of the rows is undone at the end.
+
+*Along the contraction, in powers of two* (blocks of floating exponent): the codes are moved to common binary points.
+Exponents are cut into windows, narrow enough that every sum of a pair of windows is an exact integer below 2^53; the
+sums of all pairs are added with two words of binary64, then rounded once.
+
+*Along the contraction, otherwise*: no integer product exists. The operands are decoded and multiplied in binary32, and
+the array remembers why (``inexact``).
+
+The reading is in binary64, each operation rounded and in a fixed order, then rounded once to binary32; where the vector
+unit has no floats, to integers at a common binary point 53 bits below the leading one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fxpsim.errors import UserError
+from fxpsim.kernels import mac
+from fxpsim.numerics import Overflow
+from fxpsim.units.coded import BOUND_NAMES, CodedOperand, coded
+from fxpsim.units.lines import Line, ones_beside, surviving
+from fxpsim.units.patches import matmul_of, result_of
+from fxpsim.units.values import Accumulated, Operand
+from fxpsim.units.windows import exact_sums
+
+EXACT = mac.MacSpec(word_bits=64, overflow=Overflow.WRAP)
+INTEGER_BITS = 53
+
+
+@dataclass(slots=True)
+class CodedResult:
+    """What a product of coded operands gives: values, how many accumulators overflowed, and why it is not exact."""
+
+    values: np.ndarray
+    overflowed: int = 0
+    reason: str = ""
+    codes: Accumulated | None = None
+
+
+def run_coded(
+    spec: mac.MacSpec, operation: str, a: Operand | CodedOperand, b: Operand | CodedOperand, attributes: dict[str, Any]
+) -> CodedResult:
+    """Run an operation of the MAC array on operands of which one at least is coded."""
+    first, second = coded(a), coded(b)
+    if first.products is not None or second.products is not None:
+        return _by_rule(operation, first, second, attributes)
+    lines = surviving(operation, first, second, attributes)
+    if lines is not None:
+        return _by_lines(spec, operation, first, second, lines, attributes)
+    if first.shifts and second.shifts and first.transform is None and second.transform is None:
+        return CodedResult(exact_sums(operation, first, second, attributes))
+    return CodedResult(
+        np.empty(0), reason=f"steps of an operand of {operation} vary along its sums: computed in float32"
+    )
+
+
+def accumulated(result: CodedResult, *, integers: bool) -> Accumulated:
+    """Return a result as the vector unit takes it: codes at a common binary point, or binary32."""
+    if result.codes is not None:
+        return result.codes
+    if not integers:
+        return Accumulated(result.values.astype(np.float32), None, overflowed=result.overflowed)
+    largest = float(np.abs(result.values).max(initial=0))
+    frac_bits = INTEGER_BITS - math.frexp(largest)[1] if largest else 0
+    codes = np.rint(np.ldexp(result.values, frac_bits)).astype(np.int64)
+    return Accumulated(codes, frac_bits, int(np.abs(codes).max(initial=0)), result.overflowed)
+
+
+def integer_sums(
+    spec: mac.MacSpec, operation: str, a: np.ndarray, b: np.ndarray, bounds: tuple[int, int], attributes: dict[str, Any]
+) -> mac.MacResult:
+    """Run an operation on codes."""
+    named = dict(zip(BOUND_NAMES[operation], bounds, strict=True))
+    return getattr(mac, operation)(a, b, spec, **attributes, **named)
+
+
+def _by_lines(
+    spec: mac.MacSpec,
+    operation: str,
+    a: CodedOperand,
+    b: CodedOperand,
+    lines: tuple[Line, Line],
+    attributes: dict[str, Any],
+) -> CodedResult:
+    left, right = lines
+    bounds = a.bound, b.bound
+    product = integer_sums(spec, operation, a.codes, b.codes, bounds, attributes)
+    unit = math.ldexp(1.0, spec.product_shift)
+    plain = left.step.size == right.step.size == 1 and a.transform is None
+    if plain and a.shifts and b.shifts:
+        frac_bits = -int(a.exponents.reshape(())) - int(b.exponents.reshape(())) - spec.product_shift
+        sums = Accumulated(product.codes, frac_bits, product.max_abs, product.overflowed)
+        return CodedResult(np.empty(0), product.overflowed, codes=sums)
+    y = product.codes * (left.step * unit) * right.step
+    if right.offset.any():
+        array, changed = ones_beside(operation, a, b, attributes, first=False, second=True)
+        sums = integer_sums(EXACT, operation, a.codes, array[1], (bounds[0], 1), changed).codes
+        y += (sums * left.step) * right.offset
+    if left.offset.any():
+        array, changed = ones_beside(operation, a, b, attributes, first=True, second=False)
+        sums = integer_sums(EXACT, operation, array[0], b.codes, (1, bounds[1]), changed).codes
+        y += left.offset * (sums * right.step)
+        if right.offset.any():
+            array, changed = ones_beside(operation, a, b, attributes, first=True, second=True)
+            count = integer_sums(EXACT, operation, array[0], array[1], (1, 1), changed).codes
+            y += count * (left.offset * right.offset)
+    if a.transform is not None:
+        y = a.transform.inverse(y.reshape(len(y), -1)).reshape(y.shape)
+    return CodedResult(y, product.overflowed)
+
+
+def _by_rule(operation: str, a: CodedOperand, b: CodedOperand, attributes: dict[str, Any]) -> CodedResult:
+    """Multiply by the rule of the codes themselves, as a matrix product of patches."""
+    if a.products is None or b.products is None:
+        raise UserError(
+            "one operand has codes that multiply by a rule of their own, the other has not",
+            where=operation,
+            expected="the same quantizer for weight, activation and error",
+            remedy="quantize all three streams logarithmically",
+        )
+    left, right = matmul_of(operation, a.codes, b.codes, attributes)
+    sums, exponent = a.products.matmul(left, right, b.products)
+    total = result_of(operation, sums, a.shape, b.shape, attributes)
+    return CodedResult(np.ldexp(total.astype(np.float64), exponent))
