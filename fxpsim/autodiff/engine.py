@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fxpsim.autodiff.protocols import Counter, Precision
-from fxpsim.units.coded import CodedOperand
+from fxpsim.autodiff.protocols import Counter, Precision, StreamQuantizer
 
 
 class Engine:
@@ -28,6 +27,7 @@ class Engine:
     def __init__(self, mac: Any, vector: Any, precision: Precision | None = None) -> None:
         self.mac, self.vector, self.precision = mac, vector, precision
         self.counter: Counter | None = None
+        self._exponents: dict[tuple[str, str], int | None] = {}  # of the last tensor: a guess, never part of a result
         self.layer = ""
         self.pass_ = "forward"
         self.training = True
@@ -59,58 +59,40 @@ class Engine:
         precision = self.precision
         if precision is not None and self.recording and precision.wants(self.layer, stream):
             precision.observe(self.layer, stream, self.vector.array(value), value.frac_bits)
-        quantizer: Any = precision.quantizer(self.layer, stream) if precision is not None else None
-        if precision is not None and hasattr(quantizer, "encode_stream"):
-            return self._encode(value, stream, quantizer, precision)
+        quantizer = precision.quantizer(self.layer, stream) if precision is not None else None
         if precision is None or quantizer is None:
             operand, counts = self.vector.operand(value)
             fmt = None
         else:
-            exponent = self.vector.leading_exponent(value) if quantizer.needs_range else None
-            fmt = quantizer.format(exponent, nonnegative=value.nonnegative)
             key = precision.key(self.layer, stream) if quantizer.rounding.is_stochastic else (0, 0)
-            operand, counts = self.vector.cast(value, fmt, quantizer.rounding, key)
+            operand, counts = self._cast(value, quantizer, stream, key)
+            fmt = operand.format
         if precision is not None and self.recording:
             precision.record(self.layer, stream, fmt, counts)
-        if self._read_again(stream):
-            operand.source = stream, value
         return operand
 
-    def _read_again(self, stream: str) -> bool:
-        """Return whether a backward pass will quantize a tensor anew."""
-        return self.training and self.precision is not None and self.precision.apart(self.layer, stream)
+    def _cast(self, value: Any, quantizer: StreamQuantizer, stream: str, key: tuple[int, int]) -> Any:
+        """Cast a value in the format that the quantizer chooses.
 
-    def _encode(self, value: Any, stream: str, quantizer: Any, precision: Precision) -> CodedOperand:
-        """Turn a vector value into a coded operand."""
-        random = precision.random_words(self.layer, stream) if quantizer.stochastic else None
-        encoded = quantizer.encode_stream(self.vector.array(value), value.frac_bits, random)
-        if self.recording:
-            precision.record_codes(self.layer, stream, encoded.word_bits, encoded.counts, encoded.bits_histogram)
-        return CodedOperand(
-            encoded.codes,
-            encoded.word_bits,
-            encoded.step,
-            encoded.offset,
-            encoded.transform,
-            encoded.products,
-            (stream, value) if self._read_again(stream) else None,
-        )
-
-    def through_quantizer(self, grad: Any, value: Any, stream: str) -> Any:
-        """Return the gradient in front of a quantizer, given the one behind it: straight through, unless it bounds.
-
-        A quantizer of codes may clip or squash before it rounds; the gradient is then that of the clipped or squashed
-        tensor. The policy gets to see the gradient if it wants.
+        Where that depends on the tensor's range, the range of the last tensor of this stream is taken for this one's
+        and checked by the cast itself, which saves a pass; a cast in the wrong format is done again.
         """
-        precision = self.precision
-        if precision is None:
-            return grad
-        if precision.wants_slope(self.layer, stream):
-            arrays = self.vector.array(value), self.vector.array(grad)
-            precision.observe_slope(self.layer, stream, *arrays, (value.frac_bits, grad.frac_bits))
-        slope = getattr(precision.quantizer(self.layer, stream), "slope", None)
-        found = slope(self.vector.array(value), value.frac_bits) if slope is not None else None
-        return grad if found is None else self.vector.multiply(grad, self.vector.load(*found))
+        if not quantizer.needs_range:
+            fmt = quantizer.format(None, nonnegative=value.nonnegative)
+            return self.vector.cast(value, fmt, quantizer.rounding, key)
+        place = self.layer, stream
+        if place in self._exponents:
+            fmt = quantizer.format(self._exponents[place], nonnegative=value.nonnegative)
+            # an error's way ends here; activations and weights are read again on the way back
+            reused = not stream.startswith("error")
+            operand, counts, exponent = self.vector.cast_measured(value, fmt, quantizer.rounding, key, reused=reused)
+        else:
+            operand, counts, exponent = None, None, self.vector.leading_exponent(value)
+        self._exponents[place] = exponent
+        fmt = quantizer.format(exponent, nonnegative=value.nonnegative)
+        if operand is None or operand.format != fmt:
+            operand, counts = self.vector.cast(value, fmt, quantizer.rounding, key)
+        return operand, counts
 
     def tensor(self, array: np.ndarray, frac_bits: int | None = None) -> Any:
         """Return a tensor that holds an array (codes with ``frac_bits``, or floats) and needs no gradient."""

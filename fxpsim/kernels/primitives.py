@@ -100,6 +100,11 @@ def to_int(a):
     return np.int64(a)
 
 
+def magnitude_bits(a):
+    """Bits of ``|a|`` of a binary32 number: as integers they have the order of the magnitudes."""
+    return np.float32(a).view(np.int32) & 0x7FFFFFFF
+
+
 def square_root(a):
     """Square root, correctly rounded."""
     return np.sqrt(a)

@@ -10,7 +10,9 @@ behind a reduction.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +23,7 @@ from fxpsim.units import fixed_functions, fixed_norm
 from fxpsim.units.floating import store_codes
 from fxpsim.units.graph import Node, apply, evaluate, leaf, parameter
 from fxpsim.units.noise import noise_node
-from fxpsim.units.stretch import LONGEST_STRETCH, leaves
+from fxpsim.units.stretch import LONGEST_STRETCH, leaves, stores
 from fxpsim.units.values import Accumulated, CastCounts, Operand, Value
 
 REGISTER_BITS = 31  # magnitude bits of the registers between operations
@@ -287,12 +289,31 @@ class FixedUnit:
 
     def leading_exponent(self, a: Value) -> int | None:
         """Return the least e such that every ``|a| < 2**e``; None if all elements are zero."""
-        assert a.frac_bits is not None
-        bound = self.largest(a)
-        return bound.bit_length() - a.frac_bits if bound else None
+        ((low, high),) = evaluate(stores(a.node, self._storage(a)), [("range", a.node)])
+        return _exponent(a, low, high)
 
     def cast(self, a: Value, fmt: FixedFormat, rounding: Rounding, key: tuple[int, int]) -> tuple[Operand, CastCounts]:
         """Shift, round, saturate, count."""
+        operand, counts, _ = self._cast(a, fmt, rounding, key, [], [])
+        return operand, counts
+
+    def cast_measured(
+        self, a: Value, fmt: FixedFormat, rounding: Rounding, key: tuple[int, int], *, reused: bool
+    ) -> tuple[Operand, CastCounts, int | None]:
+        """Cast, and return the leading exponent of the tensor as well."""
+        extra = stores(a.node, self._storage(a)) if reused else []
+        operand, counts, ((low, high),) = self._cast(a, fmt, rounding, key, extra, [("range", a.node)])
+        return operand, counts, _exponent(a, low, high)
+
+    def _cast(
+        self,
+        a: Value,
+        fmt: FixedFormat,
+        rounding: Rounding,
+        key: tuple[int, int],
+        extra: Sequence[tuple[Node, str]],
+        wanted: Sequence[tuple[str, Node]],
+    ) -> tuple[Operand, CastCounts, list[Any]]:
         assert a.frac_bits is not None
         low, high = parameter(fmt.min_code, "i64"), parameter(fmt.max_code, "i64")
         shift = a.frac_bits - fmt.frac_bits
@@ -303,7 +324,7 @@ class FixedUnit:
             # beyond 32 places every nonzero code saturates all the same
             moved = apply("shift_left", a.node, parameter(min(-shift, 32), "i64"), dtype="i64")
         code = apply("clamp", moved, low, high, dtype="i64")
-        return store_codes(a.node, moved, code, low, high, fmt)
+        return store_codes(a.node, moved, code, low, high, fmt, extra, wanted)
 
     def operand(self, a: Value) -> tuple[Operand, CastCounts]:
         """Refuse: this unit has no floats."""
@@ -336,6 +357,13 @@ def constant(factor: Fraction, magnitude_bits: int) -> tuple[int, int]:
     while mantissa % 2 == 0:
         mantissa, shift = mantissa // 2, shift - 1
     return mantissa, shift
+
+
+def _exponent(a: Value, low: int, high: int) -> int | None:
+    """Return the least e such that every ``|a| < 2**e``, by the smallest and the largest code."""
+    assert a.frac_bits is not None
+    bound = max(-low, high)
+    return bound.bit_length() - a.frac_bits if bound else None
 
 
 def _floor_log2(x: Fraction) -> int:

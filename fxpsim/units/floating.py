@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -14,7 +15,7 @@ from fxpsim.numerics import FixedFormat, Rounding
 from fxpsim.units import floating_functions, floating_norm
 from fxpsim.units.graph import Node, apply, evaluate, leaf, parameter
 from fxpsim.units.noise import noise_node
-from fxpsim.units.stretch import LONGEST_STRETCH, leaves
+from fxpsim.units.stretch import LONGEST_STRETCH, leaves, stores
 from fxpsim.units.values import Accumulated, CastCounts, Operand, Value
 
 # a float holds every integer up to here: casts to longer words are clamped as integers
@@ -159,17 +160,31 @@ class FloatUnit:
 
     def leading_exponent(self, a: Value) -> int | None:
         """Return the least e such that every ``|a| < 2**e``; None if all elements are zero."""
-        (largest,) = evaluate([(a.node, "f32")], [("max_abs", a.node)])
-        if not np.isfinite(largest):
-            raise UserError(
-                "a tensor holds an infinity or a NaN: the training has diverged",
-                expected="finite values",
-                remedy="lower the learning rate, or clip the gradient",
-            )
-        return math.frexp(float(largest))[1] if largest > 0 else None
+        (bits,) = evaluate(stores(a.node, "f32"), [_magnitudes(a.node)])
+        return _exponent(bits)
 
     def cast(self, a: Value, fmt: FixedFormat, rounding: Rounding, key: tuple[int, int]) -> tuple[Operand, CastCounts]:
         """Scale exactly by a power of two, round, saturate, count."""
+        operand, counts, _ = self._cast(a, fmt, rounding, key, [], [])
+        return operand, counts
+
+    def cast_measured(
+        self, a: Value, fmt: FixedFormat, rounding: Rounding, key: tuple[int, int], *, reused: bool
+    ) -> tuple[Operand, CastCounts, int | None]:
+        """Cast, and return the leading exponent of the tensor as well."""
+        extra = stores(a.node, "f32") if reused else []
+        operand, counts, (bits,) = self._cast(a, fmt, rounding, key, extra, [_magnitudes(a.node)])
+        return operand, counts, _exponent(bits)
+
+    def _cast(
+        self,
+        a: Value,
+        fmt: FixedFormat,
+        rounding: Rounding,
+        key: tuple[int, int],
+        extra: Sequence[tuple[Node, str]],
+        wanted: Sequence[tuple[str, Node]],
+    ) -> tuple[Operand, CastCounts, list[Any]]:
         scaled = _times_power(a.node, fmt.frac_bits)
         name = f"round_float_{rounding}" if rounding is not Rounding.STOCHASTIC else "round_binary32_stochastic"
         rounded = apply(name, scaled, noise_node(rounding, key), dtype="f32")
@@ -182,7 +197,7 @@ class FloatUnit:
             low, high = parameter(fmt.min_code, "i64"), parameter(fmt.max_code, "i64")
             rounded = apply("to_int", wide, dtype="i64")
             code = apply("clamp", rounded, low, high, dtype="i64")
-        return store_codes(scaled, rounded, code, low, high, fmt)
+        return store_codes(scaled, rounded, code, low, high, fmt, extra, wanted)
 
     def operand(self, a: Value) -> tuple[Operand, CastCounts]:
         """Return the tensor as a float operand."""
@@ -205,10 +220,33 @@ def _times_power(node: Node, exponent: int, *, shrink: str = "shrink") -> Node:
     return apply(name, node, parameter(math.ldexp(1.0, exponent), "f32"), dtype="f32")
 
 
+def _magnitudes(node: Node) -> tuple[str, Node]:
+    return "range", apply("magnitude_bits", node, dtype="i32")
+
+
+def _exponent(bits: tuple[int, int]) -> int | None:
+    """Return the exponent of the largest magnitude, by its bits."""
+    largest = float(np.int32(bits[1]).view(np.float32))
+    if not math.isfinite(largest):
+        raise UserError(
+            "a tensor holds an infinity or a NaN: the training has diverged",
+            expected="finite values",
+            remedy="lower the learning rate, or clip the gradient",
+        )
+    return math.frexp(largest)[1] if largest > 0 else None
+
+
 def store_codes(
-    source: Node, rounded: Node, code: Node, low: Node, high: Node, fmt: FixedFormat
-) -> tuple[Operand, CastCounts]:
-    """Run a cast whose last node is ``code`` and count what it did."""
+    source: Node,
+    rounded: Node,
+    code: Node,
+    low: Node,
+    high: Node,
+    fmt: FixedFormat,
+    extra: Sequence[tuple[Node, str]],
+    wanted: Sequence[tuple[str, Node]],
+) -> tuple[Operand, CastCounts, list[Any]]:
+    """Run the cast that ends in ``code``, store ``extra`` nodes, count; the ``wanted`` reductions are returned last."""
     storage = next(f"{'i' if fmt.signed else 'u'}{w}" for w in (8, 16, 32, 64) if fmt.word_bits <= w)
     storage = {"u32": "i64", "u64": "i64"}.get(storage, storage)
     counts = [
@@ -216,6 +254,6 @@ def store_codes(
         ("sum", apply("outside", rounded, low, high, dtype="i32")),
         ("sum", apply("vanished", source, code, dtype="i32")),
     ]
-    nonzero, saturated, underflow = evaluate([(code, storage)], counts)
+    nonzero, saturated, underflow, *found = evaluate([(code, storage), *extra], [*counts, *wanted])
     assert code.array is not None
-    return Operand(code.array, fmt), CastCounts(code.array.size, nonzero, saturated, underflow)
+    return Operand(code.array, fmt), CastCounts(code.array.size, nonzero, saturated, underflow), found

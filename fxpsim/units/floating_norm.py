@@ -10,6 +10,7 @@ import numpy as np
 
 from fxpsim.kernels.rows import row_products_float, row_spread_float
 from fxpsim.units.graph import Node, apply, evaluate, leaf
+from fxpsim.units.stretch import stores
 from fxpsim.units.values import Value
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def normalize_batch(
     """Normalize every column with the statistics of the batch, then scale and shift it."""
     columns = x.shape[-1]
     count = int(np.prod(x.shape)) // columns
-    (total,) = evaluate([(x.node, "f32")], [("column_sum", x.node)])
+    (total,) = evaluate(stores(x.node, "f32"), [("column_sum", x.node)])
     means = _fold(total, columns) / F32(count)
     centered = _float("subtract", x.node, leaf(means))
     (total,) = evaluate([], [("column_sum", _float("multiply", centered, centered))])
@@ -82,7 +83,8 @@ def normalize_gradient(unit: FloatUnit, grad: Value, gamma: Value, kept: FloatSt
     columns = grad.shape[-1]
     centered = _float("subtract", kept.x.node, leaf(kept.means))
     sums = evaluate(
-        [(grad.node, "f32")], [("column_sum", grad.node), ("column_sum", _float("multiply", grad.node, centered))]
+        stores(grad.node, "f32", beside=[kept.x.node]),
+        [("column_sum", grad.node), ("column_sum", _float("multiply", grad.node, centered))],
     )
     to_beta, products = (_fold(total, columns) for total in sums)
     to_gamma = products * kept.inverse

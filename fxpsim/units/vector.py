@@ -178,6 +178,15 @@ class VectorUnit(Protocol):
         """Quantize for the MAC array; saturates."""
         ...
 
+    def cast_measured(
+        self, a: Any, fmt: FixedFormat, rounding: Rounding, key: tuple[int, int], *, reused: bool
+    ) -> tuple[Operand, CastCounts, int | None]:
+        """Quantize for the MAC array and return the tensor's :meth:`leading_exponent` as well, in one pass.
+
+        ``reused`` says that others read the tensor, too: it may be stored on the way.
+        """
+        ...
+
     def operand(self, a: Any) -> tuple[Operand, CastCounts]:
         """Return the tensor as a float operand, for a stream that is not quantized."""
         ...
