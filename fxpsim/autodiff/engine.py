@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fxpsim.autodiff.protocols import Counter, Precision, StreamQuantizer
+from fxpsim.units.coded import CodedOperand
 
 
 class Engine:
@@ -59,7 +60,9 @@ class Engine:
         precision = self.precision
         if precision is not None and self.recording and precision.wants(self.layer, stream):
             precision.observe(self.layer, stream, self.vector.array(value), value.frac_bits)
-        quantizer = precision.quantizer(self.layer, stream) if precision is not None else None
+        quantizer: Any = precision.quantizer(self.layer, stream) if precision is not None else None
+        if precision is not None and hasattr(quantizer, "encode_stream"):
+            return self._encode(value, stream, quantizer, precision)
         if precision is None or quantizer is None:
             operand, counts = self.vector.operand(value)
             fmt = None
@@ -69,7 +72,45 @@ class Engine:
             fmt = operand.format
         if precision is not None and self.recording:
             precision.record(self.layer, stream, fmt, counts)
+        if self._read_again(stream):
+            operand.source = stream, value
         return operand
+
+    def _read_again(self, stream: str) -> bool:
+        """Return whether a backward pass will quantize a tensor anew."""
+        return self.training and self.precision is not None and self.precision.apart(self.layer, stream)
+
+    def _encode(self, value: Any, stream: str, quantizer: Any, precision: Precision) -> CodedOperand:
+        """Turn a vector value into a coded operand."""
+        random = precision.random_words(self.layer, stream) if quantizer.stochastic else None
+        encoded = quantizer.encode_stream(self.vector.array(value), value.frac_bits, random)
+        if self.recording:
+            precision.record_codes(self.layer, stream, encoded.word_bits, encoded.counts, encoded.bits_histogram)
+        return CodedOperand(
+            encoded.codes,
+            encoded.word_bits,
+            encoded.step,
+            encoded.offset,
+            encoded.transform,
+            encoded.products,
+            (stream, value) if self._read_again(stream) else None,
+        )
+
+    def through_quantizer(self, grad: Any, value: Any, stream: str) -> Any:
+        """Return the gradient in front of a quantizer, given the one behind it: straight through, unless it bounds.
+
+        A quantizer of codes may clip or squash before it rounds; the gradient is then that of the clipped or squashed
+        tensor. The policy gets to see the gradient if it wants.
+        """
+        precision = self.precision
+        if precision is None:
+            return grad
+        if precision.wants_slope(self.layer, stream):
+            arrays = self.vector.array(value), self.vector.array(grad)
+            precision.observe_slope(self.layer, stream, *arrays, (value.frac_bits, grad.frac_bits))
+        slope = getattr(precision.quantizer(self.layer, stream), "slope", None)
+        found = slope(self.vector.array(value), value.frac_bits) if slope is not None else None
+        return grad if found is None else self.vector.multiply(grad, self.vector.load(*found))
 
     def _cast(self, value: Any, quantizer: StreamQuantizer, stream: str, key: tuple[int, int]) -> Any:
         """Cast a value in the format that the quantizer chooses.
