@@ -9,11 +9,14 @@ int16 and float32, each GEMM at the wider of its operands. Only ratios mean anyt
     python benchmarks/int_gemm_cpu.py                                    # ResNet-20, CIFAR-10 shapes, batch 32
     python benchmarks/int_gemm_cpu.py --recipe alexnet-cifar10-apt --batch 64 --rounds 9
     python benchmarks/int_gemm_cpu.py --run reports/runs/apt             # with the word lengths that a run really used
+    python benchmarks/int_gemm_cpu.py --out times.json                   # for fxpsim report RUN --gemm-times times.json
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import platform
 import statistics
 import time
 from collections import defaultdict
@@ -23,6 +26,7 @@ import numpy as np
 
 from fxpsim.data import Dataset, InputKind, Split, Task
 from fxpsim.kernels import mac
+from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.threads import set_threads, single_threaded_blas
 from fxpsim.train import Session, load_recipe
 
@@ -100,12 +104,26 @@ def cost(gemm: dict, seconds, used: dict) -> float:
     return sum(p * q * seconds(kind_of(max(x, y))) for x, p in a.items() for y, q in b.items())
 
 
+def write(path: Path, options: argparse.Namespace, gemms: list[dict], times: dict, shape_of: dict) -> None:
+    """Write the seconds of a step by layer and pass."""
+    rows: dict[tuple[str, str], dict] = {}
+    for gemm in gemms:
+        row = rows.setdefault((gemm["layer"], gemm["pass"]), dict.fromkeys((f"{kind}_s" for kind in KINDS), 0.0))
+        for kind in KINDS:
+            row[f"{kind}_s"] += times[kind, shape_of[id(gemm)]] * gemm["count"]
+    about = {"recipe": options.recipe, "batch": options.batch, "rounds": options.rounds, "threads": 1}
+    about |= {"machine": platform.machine(), "processor": str(cpu())}
+    listed = [{"layer": layer, "pass": of_pass, **row} for (layer, of_pass), row in rows.items()]
+    path.write_text(json.dumps(about | {"gemms": listed}, indent=1) + "\n", "utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--recipe", default="resnet20-cifar10-apt")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--run", type=Path, default=None, help="a run directory whose word lengths count")
+    parser.add_argument("--out", type=Path, default=None, help="write the times as JSON, for the report of a run")
     options = parser.parse_args()
     set_threads(1)
     gemms = workload(options.recipe, options.batch)
@@ -123,6 +141,8 @@ def main() -> None:
         madds = sum(g["m"] * g["k"] * g["n"] * g["count"] for g in chosen)
         ratios = " ".join(f"{total['float32'] / total[kind]:>6.2f}" for kind in KINDS[:2])
         print(f"{pass_:<12} {len(chosen):>6} {madds:>14,} {ratios}")
+    if options.out is not None:
+        write(options.out, options, gemms, times, shape_of)
     base = sum(times["float32", shape_of[id(g)]] * g["count"] for g in gemms)
     real = sum(cost(g, lambda kind, g=g: times[kind, shape_of[id(g)]] * g["count"], used) for g in gemms)
     work = {id(g): g["m"] * g["k"] * g["n"] * g["count"] for g in gemms}

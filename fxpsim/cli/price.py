@@ -121,10 +121,13 @@ def report(
     out: Annotated[
         Path | None, typer.Option(help="The HTML file; report.html in the run (or here) unless given.")
     ] = None,
+    gemm_times: Annotated[
+        Path | None, typer.Option(help="Measured GEMMs of a CPU (benchmarks/int_gemm_cpu.py --out), for APT.")
+    ] = None,
 ) -> None:
     """Write one self-contained HTML page about a run, or a comparison of several."""
     from fxpsim.report import write_report
 
     target = out or (runs[0] / "report.html" if len(runs) == 1 else Path("report.html"))
-    write_report(list(runs), target)
+    write_report(list(runs), target, gemm_times=gemm_times)
     typer.echo(str(target))

@@ -13,9 +13,12 @@ from fxpsim.train.directory import write_json
 def finish(directory: RunDirectory, summary: dict[str, Any]) -> None:
     """Price a finished run on the accelerators of its recipe, write the report, print the result."""
     from fxpsim.cli.price import price_run
-    from fxpsim.report import write_report
+    from fxpsim.report import read_run, write_report
+    from fxpsim.report.published import own_metrics
 
     summary["cost"] = price_run(directory)
+    if own := own_metrics(read_run(directory.path)):
+        summary["published"] = {metric.name: metric.value for metric in own}
     write_json(directory.summary_path, summary)
     report = directory.path / "report.html"
     write_report([directory.path], report)

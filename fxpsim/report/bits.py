@@ -134,6 +134,11 @@ def mean_bits_over_time(histories: Iterable[StreamHistory], edges: np.ndarray) -
     }
 
 
+def bits_change(histories: Iterable[StreamHistory]) -> bool:
+    """Return whether a stream of a layer has more than one word length over time."""
+    return any(np.unique(one.word_bits).size > 1 for one in histories)
+
+
 def is_float(histories: Iterable[StreamHistory]) -> bool:
     """Return whether every stream that feeds a GEMM is float32 all the time."""
     return all(bool(one.is_float.all()) for one in histories if stream_and_pass(one.stream)[0] not in _MEMORY_ONLY)

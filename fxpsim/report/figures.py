@@ -50,6 +50,8 @@ class Line:
     color: str = SERIES[0]
     faint: bool = False  # background of another series: thin, no markers
     dashed: bool = False
+    stairs: bool = False  # a value holds until the next point
+    marks: Sequence[int] | None = None  # points with a marker; where None, all of them if they are few
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,7 @@ def lines(
     def draw(axes: "Axes") -> None:
         for line in series:
             few = len(line.x) <= 40 and not line.faint
+            marked = few if line.marks is None else bool(line.marks)
             axes.plot(
                 line.x,
                 line.y,
@@ -88,8 +91,10 @@ def lines(
                 linewidth=1 if line.faint else 1.8,
                 alpha=0.35 if line.faint else 1,
                 linestyle="--" if line.dashed else "-",
-                marker="o" if few else None,
+                marker="o" if marked else None,
+                markevery=list(line.marks) if line.marks else None,
                 markersize=3.5,
+                drawstyle="steps-post" if line.stairs else "default",
             )
         axes.set_xlabel(x_label)
         if log:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,12 @@ class Run:
         """Steps that the history covers."""
         return int(self.history["step_end"].to_numpy().max())
 
+    @cached_property
+    def decisions(self) -> list[dict[str, Any]]:
+        """What the policy decided, from which quantities: the lines of ``decisions.jsonl``, if there are any."""
+        path = self.path / "decisions.jsonl"
+        return _read_lines(path) if path.is_file() else []
+
     @property
     def accuracy(self) -> float | None:
         """Share of the test samples that the trained network gets right, if that was measured."""
@@ -85,6 +92,19 @@ def read_run(path: str | Path) -> Run:
         workload=as_workload(_file(path, "workload.parquet")),
         vector_workload=as_vector_workload(vector) if vector.is_file() else None,
     )
+
+
+def read_times(path: str | Path) -> list[dict[str, Any]]:
+    """Read the measured GEMMs that ``benchmarks/int_gemm_cpu.py --out`` has written."""
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(
+            f"no such file: {path}",
+            where=str(path),
+            expected="measured GEMM times",
+            remedy="measure them: python benchmarks/int_gemm_cpu.py --recipe RECIPE --out FILE",
+        )
+    return _read_json(path)["gemms"]
 
 
 def _file(path: Path, name: str) -> Path:

@@ -3,19 +3,21 @@
 import json
 from collections.abc import Sequence
 
-from fxpsim.report.bits import stream_histories
+from fxpsim.report.bits import bits_change, stream_histories
 from fxpsim.report.costs import Priced, cost_card, price_run
+from fxpsim.report.decisions import decisions_section, marks
 from fxpsim.report.learning import bits_figure, learning_figures
 from fxpsim.report.numbers import percent, ratio, scaled
 from fxpsim.report.page import render
+from fxpsim.report.published import Times, own_metrics, published_table, width_table
 from fxpsim.report.rundir import Run
 from fxpsim.report.story import facts, run_story, stream_tile, stream_tile_note
 from fxpsim.report.strips import BitScale, bit_panels
 from fxpsim.report.tables import saturation_table, workload_table
 
 
-def run_page(run: Run, accelerators: Sequence[str]) -> str:
-    """Return the HTML page of one run, priced on the given accelerators."""
+def run_page(run: Run, accelerators: Sequence[str], *, times: Times | None = None) -> str:
+    """Return the HTML page of one run, priced on the given accelerators; ``times``: measured GEMMs of a CPU."""
     histories = stream_histories(run.history, run.workload)
     scale = BitScale.of(histories)
     priced = [price_run(run, name) for name in accelerators]
@@ -36,7 +38,10 @@ def run_page(run: Run, accelerators: Sequence[str]) -> str:
         facts=facts(run),
         figures=learning_figures(run),
         bits=bits_figure(histories, run.steps),
-        panels=bit_panels(histories, run.steps, scale),
+        panels=bit_panels(histories, run.steps, scale, marks(run.decisions)),
+        widths=width_table(run) if bits_change(histories) else None,
+        decisions=decisions_section(run, histories),
+        published=published_table(own_metrics(run, times)),
         legend=scale.legend(),
         steps=run.steps,
         saturation=saturation_table(histories, run.steps),

@@ -1,6 +1,6 @@
 """Heat maps as rows of thin strips: labels are text of the page, so they read well at any width."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -57,11 +57,21 @@ class BitScale:
         return entries + ([(_FLOAT, "float32")] if self.has_float else [])
 
 
-def bit_panels(histories: Iterable[StreamHistory], steps: int, scale: BitScale) -> dict[str, list[Strip]]:
-    """Return a panel for each stream, with a strip of word lengths for each layer."""
+def bit_panels(
+    histories: Iterable[StreamHistory],
+    steps: int,
+    scale: BitScale,
+    marks: Mapping[tuple[str, str], np.ndarray] | None = None,
+) -> dict[str, list[Strip]]:
+    """Return a panel for each stream, with a strip of word lengths for each layer.
+
+    ``marks`` are steps of a (layer, stream) that get a tick at the strip's foot: the policy's decisions.
+    """
+    marks = marks or {}
     panels: dict[str, list[Strip]] = {}
     for one in histories:
-        cells = _cells(one, one.word_bits, steps, color=scale.color, say=_say_bits)
+        ticks = _ticks(marks.get((one.layer, one.stream)), steps)
+        cells = _cells(one, one.word_bits, steps, color=scale.color, say=_say_bits, over=ticks)
         last = "float32" if one.is_float[-1] else _say_bits(one.word_bits[-1])
         panels.setdefault(one.stream, []).append(Strip(label=one.layer, cells=cells, end=last))
     return panels
@@ -97,6 +107,7 @@ def _cells(
     *,
     color: Callable[[float], str],
     say: Callable[[float], str],
+    over: str = "",
 ) -> Markup:
     edges = np.unique(np.linspace(0, steps, min(steps, _BINS) + 1).round())
     means = one.binned(values, edges)
@@ -116,4 +127,17 @@ def _cells(
         if texts[a]
     ]
     box = f'<svg class="strip" viewBox="0 0 {steps} 1" preserveAspectRatio="none" shape-rendering="crispEdges">'
-    return Markup(box + "".join(cells) + "</svg>")
+    return Markup(box + "".join(cells) + over + "</svg>")
+
+
+def _ticks(steps_of: np.ndarray | None, steps: int) -> str:
+    """Return the ticks of decisions; those that fall into the same cell are one."""
+    if steps_of is None:
+        return ""
+    width = max(steps / _BINS, 1e-9)
+    counts = np.bincount(np.minimum(steps_of / width, _BINS - 1).astype(int))
+    return "".join(
+        f'<rect class="mark" x="{place * width + 0.3 * width:.2f}" width="{0.4 * width:.2f}" y="0.65" height="0.35">'
+        f"<title>{counts[place]} decided around step {(place + 0.5) * width:.0f}</title></rect>"
+        for place in np.flatnonzero(counts)
+    )

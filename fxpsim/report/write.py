@@ -6,13 +6,17 @@ from pathlib import Path
 from fxpsim.errors import UserError
 from fxpsim.report.compare import comparison_page
 from fxpsim.report.page import write_page
-from fxpsim.report.rundir import Run, read_run
+from fxpsim.report.rundir import Run, read_run, read_times
 from fxpsim.report.single import run_page
 from fxpsim.report.story import part_name
 
 
 def write_report(
-    run_dirs: Sequence[str | Path], out: str | Path | None = None, *, accelerators: Sequence[str] | None = None
+    run_dirs: Sequence[str | Path],
+    out: str | Path | None = None,
+    *,
+    accelerators: Sequence[str] | None = None,
+    gemm_times: str | Path | None = None,
 ) -> Path:
     """Write the report of one run, or the comparison of several.
 
@@ -24,6 +28,9 @@ def write_report(
         The HTML file; for one run its ``report.html`` where not given.
     accelerators : sequence of str, optional
         Names or paths of the accelerators to price on; those that the runs' recipes name where not given.
+    gemm_times : str or Path, optional
+        GEMMs of a CPU as ``benchmarks/int_gemm_cpu.py --out`` has measured them: a run with APT then shows the
+        measured training speed-up beside the modeled one.
 
     Returns
     -------
@@ -44,7 +51,8 @@ def write_report(
         )
     runs = [read_run(path) for path in run_dirs]
     chosen = list(accelerators) if accelerators is not None else priced_by_all(runs)
-    html = run_page(runs[0], chosen) if len(runs) == 1 else comparison_page(runs, chosen)
+    times = read_times(gemm_times) if gemm_times is not None else None
+    html = run_page(runs[0], chosen, times=times) if len(runs) == 1 else comparison_page(runs, chosen)
     return write_page(html, out or runs[0].path / "report.html")
 
 
