@@ -216,7 +216,10 @@ def codes_of(fmt):
 
 @pytest.mark.parametrize(
     ("rounding", "overflow"),
-    [*((mode, "saturate") for mode in Rounding), *(("half_even", o) for o in Overflow if o is not Overflow.RAISE)],
+    [
+        *((mode, "saturate") for mode in Rounding),
+        *((Rounding.HALF_EVEN, o) for o in Overflow if o is not Overflow.RAISE),
+    ],
 )
 def test_counts_are_those_of_casting_each_product(rounding, overflow):
     """Sums of one product: the accumulation counts what the cast of all products counts."""

@@ -10,18 +10,21 @@ added up over images (or over channels) first and over windows afterwards.
 """
 
 from enum import IntEnum
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from fxpsim.kernels.jit import kernel
+from fxpsim.kernels.jit import compile_source, kernel
+from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac.geometry import Convolution, reached
+from fxpsim.kernels.mac.moves import count_passing
 from fxpsim.kernels.mac.task import Task
 from fxpsim.kernels.threads import inline, parallel_for
 
-_LANES = 256  # codes per work unit across the direction that is added up
-_ROWS = 16  # rows per work unit
-_WORTH_SHARING = 1 << 17  # comparisons
+_TOGETHER = 8  # thresholds whose counters share the registers
+_MOST = 32768  # counters are as short as the keys
+_WORTH_SHARING = 1 << 23  # comparisons
 
 
 class Key(IntEnum):
@@ -34,67 +37,93 @@ class Key(IntEnum):
 
 
 @kernel
-def _keys(codes, key, into):
-    """Write the keys of a few codes."""
-    if key == 0:
-        for j in range(into.size):
-            into[j] = codes[j] & -codes[j]
-    elif key == 1:
-        for j in range(into.size):
-            into[j] = abs(np.int64(codes[j]))
-    elif key == 2:
-        for j in range(into.size):
-            into[j] = codes[j] if codes[j] > 0 else 0
-    else:
-        for j in range(into.size):
-            into[j] = -np.int64(codes[j]) if codes[j] < 0 else 0
+def _keys(begin, end, codes, key, top, into):
+    """Write the keys of some rows of a matrix, at most ``top``; ``into`` may be wider."""
+    for row in range(begin, end):
+        source, target = codes[row], into[row, : codes.shape[1]]
+        if key == 0:
+            for j in range(target.size):
+                target[j] = min(source[j] & -source[j], top)
+        elif key == 1:
+            for j in range(target.size):
+                target[j] = min(source[j] if source[j] >= 0 else -source[j], top)
+        elif key == 2:
+            for j in range(target.size):
+                target[j] = min(source[j] if source[j] > 0 else 0, top)
+        else:
+            for j in range(target.size):
+                target[j] = min(-source[j] if source[j] < 0 else 0, top)
 
 
-@kernel
-def _down_columns(begin, end, codes, key, thresholds, counts):
-    """Count in each column of a matrix; a unit is a few columns. Short counters are emptied before they overflow."""
+_DOWN = '''\
+def mac_census_down_{dtype}(begin, end, keys, thresholds, counts):
+    """Count the keys of each column that pass each threshold; a unit is {lanes} columns."""
+    pitch = keys.shape[1] * {size}
+    part = np.empty(({together}, {lanes}), np.{dtype})
     for unit in range(begin, end):
-        first, last = unit * 256, min((unit + 1) * 256, codes.shape[1])
-        keys = np.empty(last - first, thresholds.dtype)
-        short = np.zeros((thresholds.size, last - first), thresholds.dtype)
-        counts[:, first:last] = 0
-        for row in range(codes.shape[0]):
-            _keys(codes[row, first:last], key, keys)
-            for t in range(thresholds.size):
-                limit, line = thresholds[t], short[t]
-                for j in range(keys.size):
-                    line[j] += 1 if keys[j] >= limit else 0
-            if row % 32768 == 32767 or row == codes.shape[0] - 1:
-                for t in range(thresholds.size):
-                    total, line = counts[t, first:last], short[t]
-                    for j in range(line.size):
-                        total[j] += np.int64(line[j])
-                        line[j] = 0
+        lanes = min({lanes}, counts.shape[1] - unit * {lanes})
+        for t0 in range(0, counts.shape[0], {together}):
+            limits_at = thresholds.ctypes.data + t0 * {size}
+            for i in range(0, keys.shape[0], {most}):
+                at = keys.ctypes.data + unit * {lanes} * {size} + i * pitch
+                count(at, pitch, min({most}, keys.shape[0] - i), limits_at, part.ctypes.data)
+                for t in range(min({together}, counts.shape[0] - t0)):
+                    target, line = counts[t0 + t, unit * {lanes} : unit * {lanes} + lanes], part[t, :lanes]
+                    for j in range(target.size):
+                        target[j] += np.int32(line[j])
+'''
+
+_ALONG = '''\
+def mac_census_along_{dtype}(begin, end, keys, thresholds, counts):
+    """Count the keys of each row that pass each threshold; a unit is a row."""
+    steps = keys.shape[1] // {lanes}
+    part = np.empty({together}, np.int32)
+    for row in range(begin, end):
+        for t0 in range(0, counts.shape[0], {together}):
+            limits_at = thresholds.ctypes.data + t0 * {size}
+            for i in range(0, steps, {most}):
+                at = keys.ctypes.data + (row * steps + i) * {lanes} * {size}
+                count(at, {lanes} * {size}, min({most}, steps - i), limits_at, part.ctypes.data)
+                for t in range(min({together}, counts.shape[0] - t0)):
+                    counts[t0 + t, row] += part[t]
+'''
 
 
-@kernel
-def _along_rows(begin, end, codes, key, thresholds, counts):
-    """Count in each row of a matrix; a unit is a few rows."""
-    keys = np.empty(codes.shape[1], thresholds.dtype)
-    for row in range(begin * 16, min(end * 16, codes.shape[0])):
-        _keys(codes[row], key, keys)
-        for t in range(thresholds.size):
-            limit = thresholds[t]
-            total = np.int32(0)
-            for j in range(keys.size):
-                total += np.int32(1) if keys[j] >= limit else np.int32(0)
-            counts[t, row] = total
+@cache
+def _compiled(dtype: str, along: bool) -> Any:
+    size = np.dtype(dtype).itemsize
+    lanes = cpu().vector_bits // (8 * size)
+    most = min(_MOST, (1 << 8 * size) - 1)
+    source = (_ALONG if along else _DOWN).format(dtype=dtype, size=size, lanes=lanes, together=_TOGETHER, most=most)
+    count = count_passing(f"int{8 * size}", lanes, _TOGETHER, along)
+    name = f"mac_census_{'along' if along else 'down'}_{dtype}"
+    return compile_source(name, source, {"np": np, "count": count}), lanes
 
 
-def _share(size: int) -> Any:
-    return parallel_for if size >= _WORTH_SHARING else inline
+def _key_type(codes: np.ndarray, key: Key, thresholds: tuple[int, ...]) -> str:
+    """Return the shortest type for keys: one that holds the thresholds is enough if longer keys are cut."""
+    last = max(thresholds)
+    # between the lowest bits 128 and 256 there is none
+    if last <= 255 or (key is Key.LOWEST_BIT and last == 256):
+        return "uint8"
+    return f"uint{8 * codes.itemsize}"
 
 
-def _prepared(codes: np.ndarray, thresholds: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the codes as int16, int32 or int64 and the thresholds as words that hold every key."""
+def _counted(codes: np.ndarray, key: Key, thresholds: tuple[int, ...], *, along: bool) -> np.ndarray:
     size = 2 if codes.dtype in (np.int8, np.uint8, np.int16) else 4 if codes.dtype in (np.uint16, np.int32) else 8
-    keys = {2: np.uint16, 4: np.uint32, 8: np.int64}[size]
-    return np.ascontiguousarray(codes, f"int{8 * size}"), np.array(thresholds, keys)
+    matrix = np.ascontiguousarray(codes, f"int{8 * size}")
+    rows, columns = matrix.shape
+    key_type = _key_type(matrix, key, thresholds)
+    run, lanes = _compiled(key_type, along)
+    top = int(np.iinfo(key_type).max) >> (key_type == "uint64")  # the keys of int64 are below 2^63
+    keys = np.zeros((rows, -(-columns // lanes) * lanes), key_type)
+    limits = np.full(-(-len(thresholds) // _TOGETHER) * _TOGETHER, top, key_type)
+    limits[: len(thresholds)] = np.minimum(thresholds, top)
+    counts = np.zeros((len(thresholds), rows if along else columns), np.int32)
+    share = parallel_for if keys.size * limits.size >= _WORTH_SHARING else inline
+    share(_keys, rows, matrix, int(key), top, keys)
+    share(run, rows if along else keys.shape[1] // lanes, keys, limits, counts)
+    return counts
 
 
 def down_columns(codes: np.ndarray, key: Key, thresholds: tuple[int, ...]) -> np.ndarray:
@@ -112,20 +141,12 @@ def down_columns(codes: np.ndarray, key: Key, thresholds: tuple[int, ...]) -> np
     >>> down_columns(np.array([[4, -6], [0, 1]], np.int8), Key.MAGNITUDE, (1, 5)).tolist()
     [[1, 2], [0, 1]]
     """
-    matrix, limits = _prepared(codes, thresholds)
-    counts = np.empty((len(thresholds), matrix.shape[1]), np.int32)
-    share = _share(matrix.size * len(thresholds))
-    share(_down_columns, -(-matrix.shape[1] // _LANES), matrix, int(key), limits, counts)
-    return counts
+    return _counted(codes, key, thresholds, along=False)
 
 
 def along_rows(codes: np.ndarray, key: Key, thresholds: tuple[int, ...]) -> np.ndarray:
     """Return how many codes of each row pass each threshold, (thresholds, rows); see :func:`down_columns`."""
-    matrix, limits = _prepared(codes, thresholds)
-    counts = np.empty((len(thresholds), matrix.shape[0]), np.int32)
-    share = _share(matrix.size * len(thresholds))
-    share(_along_rows, -(-matrix.shape[0] // _ROWS), matrix, int(key), limits, counts)
-    return counts
+    return _counted(codes, key, thresholds, along=True)
 
 
 def census_of_a(task: Task, group: int, key: Key, thresholds: tuple[int, ...]) -> np.ndarray:

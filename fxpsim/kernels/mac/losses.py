@@ -30,6 +30,8 @@ from fxpsim.numerics import Rounding
 
 _SIGNS = (Key.POSITIVE, Key.NEGATIVE)
 _OVERHEAD = 64  # comparisons that take as long as the limits for one code of a
+_WORTH_TWO = 1 << 23  # products: a thread for each count
+_WORTH_SHARING = 1 << 19  # pairs of counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +57,18 @@ def losses(task: Task, spec: MacSpec, bounds: Bounds) -> Losses:
         return Losses(flushed=0, inexact=inexact)
     if spec.product_shift <= 0:
         return Losses(flushed=0, inexact=0)
-    flushed = 0 if spec.rounding.is_stochastic else _flushed(task, spec, bounds)
-    return Losses(flushed=flushed, inexact=_inexact(task, spec.product_shift, bounds))
+    found = [0, 0]
+
+    def count(begin: int, end: int) -> None:
+        for part in range(begin, end):
+            if part:
+                found[part] = _inexact(task, spec.product_shift, bounds)
+            elif not spec.rounding.is_stochastic:
+                found[part] = _flushed(task, spec, bounds)
+
+    share = parallel_for if task.m * task.k * task.n >= _WORTH_TWO else inline
+    share(count, 2)
+    return Losses(flushed=found[0], inexact=found[1])
 
 
 def products(task: Task) -> int:
@@ -106,7 +118,7 @@ def _paired(begin, end, first, second, totals):
 def _sum_of_pairs(first: np.ndarray, second: np.ndarray) -> int:
     """Return the sum of all products of two tables of counts."""
     totals = np.empty(len(first), np.int64)
-    share = parallel_for if first.size >= 1 << 17 else inline
+    share = parallel_for if first.size >= _WORTH_SHARING else inline
     share(_paired, len(first), first, second, totals)
     return int(totals.sum())
 

@@ -8,7 +8,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from fxpsim.kernels.mac.ir_tools import ELEMENTS, I32, I64, address, call, load, shuffle, store
+from fxpsim.kernels.mac.ir_tools import ELEMENTS, I32, I64, address, call, load, repeat, shuffle, store
+from fxpsim.kernels.mac.writer import loop
 
 
 @lru_cache(maxsize=8)
@@ -85,6 +86,15 @@ def pack_group(dtype: str, group: int, columns: int, vectors: int, measured: boo
     return pack
 
 
+def _sum_of_lanes(builder: Any, value: Any) -> Any:
+    """Return the sum of unsigned lanes, in 32 bits."""
+    lanes, width = value.type.count, value.type.element.width
+    if width != 32:
+        wide = ir.VectorType(I32, lanes)
+        value = builder.zext(value, wide) if width < 32 else builder.trunc(value, wide)
+    return call(builder, f"llvm.vector.reduce.add.v{lanes}i32", I32, value)
+
+
 def _joined(builder: Any, a: Any, b: Any) -> Any:
     n = a.type.count
     return shuffle(builder, a, b, [index for i in range(n) for index in (i, n + i)])
@@ -100,3 +110,37 @@ def _add_to(builder: Any, at: Any, values: list[Any]) -> None:
     for value in values:
         total = builder.add(total, value)
     store(builder, total, at)
+
+
+@lru_cache(maxsize=8)
+def count_passing(dtype: str, lanes: int, limits: int, summed: bool) -> Any:
+    """Return the intrinsic ``(keys, pitch, steps, thresholds, counts)``: which of some vectors pass which thresholds.
+
+    It reads ``steps`` (at least 1) vectors of unsigned keys, ``pitch`` bytes apart, and writes for each threshold
+    one vector of counters, as wide as the keys, or their sum in 32 bits.
+    """
+    element = ELEMENTS[dtype]
+    size = element.width // 8
+
+    @intrinsic
+    def count(context, keys, pitch, steps, thresholds, counts):
+        def write(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            keys, pitch, steps, thresholds, counts = arguments
+            kind = ir.VectorType(element, lanes)
+            values = [load(builder, address(builder, thresholds, (I64(t), size)), element) for t in range(limits)]
+            repeated = [repeat(builder, value, lanes) for value in values]
+
+            def step(i: Any, state: list[Any]) -> list[Any]:
+                vector = load(builder, builder.add(keys, builder.mul(i, pitch)), kind)
+                passing = [builder.sext(builder.icmp_unsigned(">=", vector, limit), kind) for limit in repeated]
+                return [builder.sub(total, one) for total, one in zip(state, passing, strict=True)]
+
+            totals = loop(builder, I64(0), steps, [ir.Constant(kind, [0] * lanes)] * limits, step)
+            for t, total in enumerate(totals):
+                value = _sum_of_lanes(builder, total) if summed else total
+                store(builder, value, address(builder, counts, (I64(t), 4 if summed else lanes * size)))
+            return I64(0)
+
+        return types.int64(*[types.int64] * 5), write
+
+    return count
