@@ -3,8 +3,10 @@
 from fxpsim.policies.adept import Adept
 from fxpsim.policies.apt import Apt
 from fxpsim.policies.base import Decision, Moment, Policy, State, Statistics, policies
+from fxpsim.policies.cyclic import Cyclic
 from fxpsim.policies.marvin import Marvin
 from fxpsim.policies.muppet import Muppet
+from fxpsim.policies.progressive import Progressive
 from fxpsim.policies.sample import Sample
 from fxpsim.policies.state import from_json, to_json
 from fxpsim.policies.static import Static
@@ -12,11 +14,13 @@ from fxpsim.policies.static import Static
 __all__ = [
     "Adept",
     "Apt",
+    "Cyclic",
     "Decision",
     "Marvin",
     "Moment",
     "Muppet",
     "Policy",
+    "Progressive",
     "Sample",
     "State",
     "Static",

@@ -37,8 +37,8 @@ class Statistics:
     ----------
     moment : Moment
         Which of the fields below are filled.
-    step, steps_per_epoch : int
-        Where the run is.
+    step, steps_per_epoch, steps : int
+        Where the run is, and its length.
     layer, stream : str
         Whose tensor it is (``TENSOR``, ``GRADIENT``).
     tensor : Sample, optional
@@ -51,6 +51,8 @@ class Statistics:
         Whether the gradient was divided by its Euclidean norm.
     loss : Fraction, optional
         Mean loss of the step with its penalties, exactly as the units computed it (``LOSS``).
+    correct : Fraction, optional
+        Share of right answers of the step (``LOSS``).
     nonzero : mapping of str to (int, int)
         Layer -> non-zero elements and elements of the quantized weights of this step (``LOSS``).
     random : RandomBits
@@ -60,6 +62,7 @@ class Statistics:
     moment: Moment
     step: int
     steps_per_epoch: int = 1
+    steps: int = 0
     layer: str = ""
     stream: str = ""
     tensor: Sample | None = None
@@ -67,6 +70,7 @@ class Statistics:
     master: Sample | None = None
     unit_norm: bool = False
     loss: Fraction | None = None
+    correct: Fraction | None = None
     nonzero: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     random: RandomBits = field(default_factory=RandomBits)
 
@@ -88,12 +92,12 @@ class Decision:
     Examples
     --------
     >>> Decision(word_bits=8, frac_bits=4)
-    Decision(word_bits=8, frac_bits=4, bits=None)
+    Decision(word_bits=8, frac_bits=4)
     """
 
     word_bits: int
     frac_bits: int | None = None
-    bits: NDArray[np.int64] | None = None
+    bits: NDArray[np.int64] | None = field(default=None, repr=False)
 
 
 class Policy(Protocol):

@@ -16,7 +16,7 @@ class Static:
     >>> policy = Static()
     >>> state = policy.init(["conv1"], {"weight": 8})
     >>> policy.decide(state, "conv1", "weight")
-    Decision(word_bits=8, frac_bits=None, bits=None)
+    Decision(word_bits=8, frac_bits=None)
     """
 
     def init(self, layers: Sequence[str], word_bits: Mapping[str, int]) -> State:

@@ -34,12 +34,13 @@ class RunPrecision:
         Layers with weights, in the order of the network.
     random : RandomBits
         Source of the random keys.
-    steps_per_epoch : int
-        For policies that count in epochs.
+    steps_per_epoch, steps : int
+        For policies that count in epochs, or in shares of the run.
     """
 
-    def __init__(self, method: Method, layers: Sequence[str], random: RandomBits, *, steps_per_epoch: int = 1) -> None:
-        self.layers, self.random, self.steps_per_epoch = tuple(layers), random, steps_per_epoch
+    def __init__(self, method: Method, layers: Sequence[str], random: RandomBits, *, steps_per_epoch: int = 1, steps: int = 0) -> None:
+        self.layers, self.random = tuple(layers), random
+        self.steps_per_epoch, self.steps = steps_per_epoch, steps
         self.step = 0
         self.history = HistoryRecorder()
         self._casts: dict[tuple[str, str], int] = {}
@@ -128,6 +129,7 @@ class RunPrecision:
             moment=moment,
             step=self.step,
             steps_per_epoch=self.steps_per_epoch,
+            steps=self.steps,
             layer=layer,
             stream=stream,
             random=self.random.derive("policy", str(moment), layer, stream, self.step),
@@ -176,9 +178,9 @@ class RunPrecision:
         """Whether the policy wants the step's loss."""
         return self.policy.wants(self.state, Moment.LOSS, "", "", self.step)
 
-    def observe_loss(self, loss: Fraction) -> None:
-        """Show the policy the mean loss of the step."""
-        self._tell(Moment.LOSS, loss=loss, nonzero=self._nonzero)
+    def observe_loss(self, loss: Fraction, correct: Fraction | None = None) -> None:
+        """Show the policy the mean loss of the step, and the share of right answers."""
+        self._tell(Moment.LOSS, loss=loss, correct=correct, nonzero=self._nonzero)
 
     def wants_gradient(self, layer: str) -> bool:
         """Return whether the policy wants the gradient of a layer's weights."""

@@ -26,6 +26,7 @@ from fxpsim.train.precision import RunPrecision
 from fxpsim.train.recipe import Recipe, ResolvedRecipe
 from fxpsim.train.tasks import task_rule
 from fxpsim.units import CastCounts, Master, Value
+from fxpsim.units.coded import CodedOperand
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,9 @@ class Session:
         self.buffers = list(self.network.buffers())
         self.task = task_rule(dataset, self.network)
         self.training = method.training
+        per_epoch = max(1, steps // recipe.epochs)
         self.precision = RunPrecision(
-            method, _weight_layers(self.network), self.random, steps_per_epoch=max(1, steps // recipe.epochs)
+            method, _weight_layers(self.network), self.random, steps_per_epoch=per_epoch, steps=steps
         )
         self.engine, self.update = make_units(resolved, self.precision)
         self.optimizer = from_table(optimizers, recipe.optimizer, "optimizer")
@@ -135,7 +137,8 @@ class Session:
         for part in _parts(len(inputs), self.recipe.training.accumulate):
             seen += self._backward(inputs[part], targets[part], gradients)
         if self.precision.wants_loss:
-            self.precision.observe_loss(exact_total(seen.total) / seen.samples + self._l1_penalty())
+            loss = exact_total(seen.total) / seen.samples + self._l1_penalty()
+            self.precision.observe_loss(loss, Fraction(seen.correct, seen.samples))
         self._update(gradients.mean(self.engine.vector), index)
         self._release()
         self.engine.counter = None
@@ -254,6 +257,8 @@ class Session:
         engine = self.engine
         if self.precision.quantizer(layer, "gradient") is not None:
             operand = engine.quantize(value, "gradient")
+            if isinstance(operand, CodedOperand):
+                return engine.vector.load(*operand.stored(engine.vector.arithmetic))
             return engine.vector.load(operand.codes, operand.format.frac_bits)
         frac_bits, fmt = value.frac_bits, None
         if frac_bits is not None:
@@ -324,7 +329,8 @@ class Session:
     def inexact(self) -> str:
         """Why the run is not bit-exact; empty if it is."""
         streams = self.precision.float_streams()
-        return f"{', '.join(streams)} {'streams are' if len(streams) > 1 else 'stream is'} float32" if streams else ""
+        found = [f"{', '.join(streams)} {'streams are' if len(streams) > 1 else 'stream is'} float32"] if streams else []
+        return "; ".join([*found, *self.engine.mac.inexact])
 
 
 def _on_grid(factor: Fraction) -> Fraction:
