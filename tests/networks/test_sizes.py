@@ -58,6 +58,7 @@ def test_transformer_is_the_base_model():
 @pytest.mark.parametrize(
     ("name", "data", "shape", "parameters", "madds"),
     [
+        ("small_cnn", ((28, 28, 1), 10), (1, 10), 216_250, 1_669_632),
         ("unet_small", ((32, 32, 3), 4), (1, 32, 32, 4), 117_412, 25_149_440),
         ("ssd_small", ((64, 64, 3), 3), (1, 252, 8), 139_224, 4_700_160),
     ],

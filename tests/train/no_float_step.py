@@ -1,5 +1,8 @@
 """Run steps on the all-integer accelerator; fail on the first float in any frame, kernel argument or machine code.
 
+The networks are a LeNet-5, a ResNet-20 (batch normalization, shortcuts, micro-batches) and a GPT (layer normalization,
+softmax, GELU, clipping by the norm).
+
 Started by ``test_no_float.py`` in a process of its own with an empty kernel cache, so that every kernel is compiled
 here and its code can be read.
 """
@@ -7,13 +10,14 @@ here and its code can be read.
 import gc
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 
 import fxpsim
-from fxpsim.data import batches, load
+from fxpsim.data import Dataset, batches, load
 from fxpsim.train import Session, load_recipe
 
 PACKAGE = str(Path(fxpsim.__file__).parent)
@@ -42,9 +46,14 @@ def watch(frame, event, result):
             found.append(f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}: {', '.join(names)}")
 
 
-def main(accelerator: str) -> None:
-    data = load("digits")
-    session = Session(load_recipe("lenet5-digits", overrides=[f"accelerator={accelerator}"]), data, steps=10)
+TEXT = "a small text that says the same again and again, with words and signs. " * 20
+RESNET = ["network=resnet_cifar", "network_options={depth=20, width=4}"]
+GPT = ["network=gpt", "network_options={width=16, layers=1, heads=2, context=8}", "optimizer.clip_norm=1.0"]
+
+
+def steps(data: Dataset, overrides: list[str]) -> None:
+    """Watch three steps of a network."""
+    session = Session(load_recipe("lenet5-digits", overrides=overrides), data, steps=10)
     stream = batches(data.train, batch=32, shuffle=True, drop_last=True)
     session.step(0, *next(stream))  # compiles: Numba's own work is not the step's
     before = session.digest()
@@ -53,6 +62,17 @@ def main(accelerator: str) -> None:
         session.step(index, *batch)
     sys.setprofile(None)
     assert session.digest() != before, "nothing was trained"
+
+
+def main(accelerator: str) -> None:
+    here = [f"accelerator={accelerator}"]
+    steps(load("digits"), here)
+    if accelerator == "int8_all_integer":
+        steps(load("digits"), [*here, *RESNET, "training.accumulate=2"])
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "text.txt"
+            path.write_text(TEXT)
+            steps(load("text", path, window=8), [*here, *GPT])
     kernels = [
         d for d in gc.get_objects() if isinstance(d, Dispatcher) and d.signatures and d.__module__.startswith("fxpsim")
     ]
