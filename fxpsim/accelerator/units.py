@@ -38,8 +38,15 @@ class UpdateUnit(SourcedTable):
     arithmetic: Literal["float32", "fixed"]
     master_format: FormatText = "s32f24"
     momentum_format: FormatText = "s32f24"
+    shared_exponent: bool = False  # of each tensor: the formats say the word's bits and the finest binary point
     rounding: RoundingName = Rounding.HALF_EVEN
     operations_per_cycle: Positive
+
+    @model_validator(mode="after")
+    def _shared(self) -> Self:
+        if self.shared_exponent and (self.arithmetic != "fixed" or self.master_format != self.momentum_format):
+            raise ValueError("fixed arithmetic and one format for master and momentum where they share an exponent")
+        return self
 
     def master_bits(self) -> int:
         """Return the bits of a master weight in memory."""

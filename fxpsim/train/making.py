@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from fxpsim.accelerator import Accelerator
 from fxpsim.autodiff import Engine
 from fxpsim.errors import UserError
+from fxpsim.numerics import FixedFormat, Rounding
 from fxpsim.registry import Registry, unknown
 from fxpsim.train.precision import RunPrecision
 from fxpsim.train.recipe import ResolvedRecipe
 from fxpsim.units import FixedUnit, FloatUnit, MacArray, UpdateUnit, build_update_unit
+from fxpsim.units.shared_exponent import SharedExponentUpdate
 from fxpsim.units.update import FloatUpdate
 
 
@@ -27,7 +30,7 @@ def make_units(resolved: ResolvedRecipe, precision: RunPrecision) -> tuple[Engin
         return Engine(MacArray(accelerator), FloatUnit(), precision), FloatUpdate()
     unit = accelerator.vector_unit
     if unit.arithmetic == "float32":
-        return Engine(MacArray(accelerator), FloatUnit(), precision), build_update_unit(accelerator)
+        return Engine(MacArray(accelerator), FloatUnit(), precision), _update_unit(accelerator)
     if accelerator.update_unit.arithmetic != "fixed":
         raise UserError(
             "the vector unit is fixed point but the update unit is float32",
@@ -50,7 +53,15 @@ def make_units(resolved: ResolvedRecipe, precision: RunPrecision) -> tuple[Engin
             remedy="set method.policy.ends_in_float32=false, or choose an accelerator with a float32 vector unit",
         )
     vector = FixedUnit(unit.word_bits, unit.rounding)
-    return Engine(MacArray(accelerator), vector, precision), build_update_unit(accelerator)
+    return Engine(MacArray(accelerator), vector, precision), _update_unit(accelerator)
+
+
+def _update_unit(accelerator: Accelerator) -> UpdateUnit:
+    unit = accelerator.update_unit
+    if not unit.shared_exponent:
+        return build_update_unit(accelerator)
+    word = FixedFormat.parse(unit.master_format)
+    return SharedExponentUpdate(word.word_bits, word.frac_bits, Rounding(unit.rounding))
 
 
 def from_table(registry: Registry[Any], table: dict[str, Any], where: str) -> Any:
