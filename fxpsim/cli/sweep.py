@@ -25,6 +25,9 @@ def sweep(
     only: Annotated[str, typer.Option(help="Run only those whose name contains this; the tables hold all.")] = "",
     redo: Annotated[bool, typer.Option("--redo", help="Start runs again whose recipe has changed.")] = False,
     tables: Annotated[bool, typer.Option("--tables", help="Run nothing, only write the tables.")] = False,
+    gemm_times: Annotated[
+        Path | None, typer.Option(help="Measured GEMMs of a CPU (benchmarks/int_gemm_cpu.py --out), for APT.")
+    ] = None,
     publish: Annotated[Path | None, typer.Option(help="Copy page, tables and study file to this folder.")] = None,
 ) -> None:
     """Run what a study lists and is not done yet, then write tables and a comparison of all its runs."""
@@ -54,7 +57,7 @@ def sweep(
         execute(commands, at_once=jobs, ended=ended)
     except KeyboardInterrupt:
         interrupted = True
-    _write(loaded, folder, planned, failed, _command(study, jobs, threads, data_dir))
+    _write(loaded, folder, planned, failed, _command(study, jobs, threads, data_dir), gemm_times)
     if publish is not None:
         _publish(folder, path, publish)
     if interrupted:
@@ -121,7 +124,14 @@ def _job(folder: Path, run: Planned, state: str, threads: int, data_dir: Path | 
     return Job(name=run.name, arguments=tuple(arguments), log=folder / "logs" / f"{run.name}.log")
 
 
-def _write(study: Study, folder: Path, planned: list[Planned], failed: dict[str, int], command: str) -> None:
+def _write(
+    study: Study,
+    folder: Path,
+    planned: list[Planned],
+    failed: dict[str, int],
+    command: str,
+    gemm_times: Path | None,
+) -> None:
     """Write tables and pages of all runs that are done."""
     from fxpsim.report import StudyRun, write_study
 
@@ -150,6 +160,7 @@ def _write(study: Study, folder: Path, planned: list[Planned], failed: dict[str,
         accelerators=list(study.accelerators) or None,
         missing=missing,
         published=[(row.label, row.source, row.values) for row in study.published],
+        gemm_times=gemm_times,
     )
     typer.echo(f"{len(runs)} of {len(planned)} runs in {page}")
 

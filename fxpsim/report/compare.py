@@ -71,20 +71,29 @@ def comparison_page(runs: Sequence[Run], accelerators: Sequence[str]) -> str:
     )
 
 
-def reference(compared: Sequence[Compared]) -> Compared | None:
-    """Return the float32 run that accuracies are compared with, if there is just one."""
-    found = [entry for entry in compared if is_float(entry.histories)]
+def reference(compared: Sequence[Compared], entry: Compared | None = None) -> Compared | None:
+    """Return the float32 run that accuracies are compared with: the only one, or the only one of a run's recipe."""
+    found = [one for one in compared if is_float(one.histories)]
+    if len(found) > 1 and entry is not None:
+        found = [one for one in found if one.run.recipe.get("name") == entry.run.recipe.get("name")]
+    return found[0] if len(found) == 1 else None
+
+
+def static_int8(compared: Sequence[Compared], entry: Compared) -> Compared | None:
+    """Return the run of the same recipe with the method ``int8``, if there is just one."""
+    name = entry.run.recipe.get("name")
+    found = [one for one in compared if one.run.recipe.get("name") == name and part_name(one.run, "method") == "int8"]
     return found[0] if len(found) == 1 else None
 
 
 def _overview(compared: Sequence[Compared]) -> Table:
-    base = reference(compared)
     streams = [s for s in _STREAMS if any(one.stream == s for entry in compared for one in entry.histories)]
     columns = [
         Column(title="run", text=True),
         Column(title="method", text=True),
         Column(title="test accuracy", write=lambda share: percent(share, 2)),
         Column(title="against float32", unit="points", write=signed),
+        Column(title="against int8", unit="points", write=signed),
         Column(title="mean bits", unit="all streams", write=significant),
         *(Column(title="", unit=stream, write=significant) for stream in streams),
         Column(title="steps"),
@@ -93,13 +102,13 @@ def _overview(compared: Sequence[Compared]) -> Table:
     rows = []
     for entry in compared:
         run, bits = entry.run, mean_bits(entry.histories)
-        known = base is not None and base is not entry and None not in (run.accuracy, base.run.accuracy)
         rows.append(
             [
                 run.name,
                 part_name(run, "method"),
                 run.accuracy,
-                100 * (run.accuracy - base.run.accuracy) if known else None,  # type: ignore[operator,union-attr]
+                _points(entry, reference(compared, entry)),
+                _points(entry, static_int8(compared, entry)),
                 overall_bits(entry.histories, streams),
                 *(bits.get(stream) for stream in streams),
                 run.steps,
@@ -109,9 +118,16 @@ def _overview(compared: Sequence[Compared]) -> Table:
     return table(columns, rows)
 
 
+def _points(entry: Compared, base: Compared | None) -> float | None:
+    """Return how many percentage points of accuracy a run lies above another; None where that says nothing."""
+    if base is None or base is entry or entry.run.accuracy is None or base.run.accuracy is None:
+        return None
+    return 100 * (entry.run.accuracy - base.run.accuracy)
+
+
 def _notes(compared: Sequence[Compared]) -> list[str]:
     notes = ["Mean bits are means over all steps and all elements of the tensors; float32 counts as 32 bits."]
-    if reference(compared) is None:
+    if not any(reference(compared, entry) for entry in compared):
         notes.append("There is no single float32 run among these, so accuracies stand by themselves.")
     recipes = {(network(entry.run), data(entry.run), entry.run.steps) for entry in compared}
     if len(recipes) > 1:

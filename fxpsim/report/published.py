@@ -58,6 +58,12 @@ def _with_overhead(run: Run, joined: Any) -> list[Metric]:
     )
 
 
+def measured(run: Run, times: Times | None) -> bool:
+    """Return whether all GEMMs of the run's network are among the measured ones."""
+    known = {(row["layer"], row["pass"]) for row in times or ()}
+    return known >= set(zip(run.workload["layer"].astype(str), run.workload["pass"].astype(str), strict=True))
+
+
 def batch_of(run: Run) -> int:
     """Return the samples of a step."""
     return int(run.recipe.get("batch", 1))

@@ -11,11 +11,19 @@ from fxpsim.report.compare import comparison_page
 from fxpsim.report.markdown import Field, markdown_table
 from fxpsim.report.numbers import duration, percent, plural, ratio, scaled, signed, significant
 from fxpsim.report.page import write_page
-from fxpsim.report.rundir import Run, read_run
-from fxpsim.report.study_rows import STREAMS, Row, StudyRun, merged, run_row, with_differences
+from fxpsim.report.published import measured
+from fxpsim.report.rundir import Run, read_run, read_times
+from fxpsim.report.study_metrics import Published, labels, own_metrics_part, widths_part
+from fxpsim.report.study_rows import (
+    STREAMS,
+    Row,
+    StudyRun,
+    merged,
+    run_row,
+    with_differences,
+    with_speedup_to_accuracy,
+)
 from fxpsim.report.write import priced_by_all
-
-Published = tuple[str, str, Mapping[str, float]]
 
 
 def write_study(
@@ -29,6 +37,7 @@ def write_study(
     accelerators: Sequence[str] | None = None,
     missing: Mapping[str, str] | None = None,
     published: Sequence[Published] = (),
+    gemm_times: str | Path | None = None,
 ) -> Path:
     """Write ``runs.csv``, ``table.csv``, ``README.md`` and ``comparison.html`` of finished runs.
 
@@ -46,6 +55,8 @@ def write_study(
         Runs that are not there, and why.
     published : sequence of (label, source, values)
         Figures of others, by column of ``table.csv``.
+    gemm_times : str or Path, optional
+        Measured GEMMs of a CPU, for runs with APT; the runs of another network go without.
 
     Returns
     -------
@@ -58,20 +69,26 @@ def write_study(
 
     runs = [read_run(place.path) for place in places]
     chosen = list(accelerators) if accelerators else priced_by_all(runs)
-    rows = [run_row(place, run, chosen) for place, run in zip(places, runs, strict=True)]
+    times = read_times(gemm_times) if gemm_times is not None else None
+    rows = [
+        run_row(place, run, chosen, times=times if measured(run, times) else None)
+        for place, run in zip(places, runs, strict=True)
+    ]
+    rows = with_speedup_to_accuracy(rows, runs)
     table = with_differences(merged(rows))
     write_table(pd.DataFrame(rows), folder / "runs.csv")
     write_table(pd.DataFrame(table), folder / "table.csv")
     write_page(comparison_page(_first_of_each(places, runs), chosen), folder / "comparison.html")
     parts = [f"# {name}", description, notes.strip(), _results(table)]
     parts += [_cost(table, chosen_name) for chosen_name in _priced_names(table)]
-    parts += [_published(published), _missing(missing or {}), _made(runs, rows, command)]
+    parts += [own_metrics_part(table, published), widths_part(table)]
+    parts += [_missing(missing or {}), _made(runs, rows, command)]
     return write_page("\n\n".join(part for part in parts if part) + "\n", folder / "README.md")
 
 
 def _results(table: Sequence[Row]) -> str:
     fields = [
-        *_labels(table),
+        *labels(table),
         Field(title="seeds", key="seeds"),
         Field(title="test accuracy", key="test_accuracy", row=_accuracy),
         Field(title="to float32", key="points_float32", write=signed),
@@ -95,7 +112,7 @@ def _results(table: Sequence[Row]) -> str:
 
 def _cost(table: Sequence[Row], name: str) -> str:
     fields = [
-        *_labels(table),
+        *labels(table),
         Field(title="time", key=f"{name}.time_s", write=lambda s: scaled(s, "s")),
         Field(title="energy", key=f"{name}.energy_j", write=lambda j: scaled(j, "J")),
         Field(title="faster than float32", key=f"{name}.speedup_float32", write=ratio),
@@ -106,16 +123,6 @@ def _cost(table: Sequence[Row], name: str) -> str:
         Field(title="of static int8's", key=f"{name}.model_size_ratio_int8", write=percent),
     ]
     return f"## Modeled cost of the training on {name}\n\n{markdown_table(fields, table)}"
-
-
-def _published(published: Sequence[Published]) -> str:
-    if not published:
-        return ""
-    keys = list(dict.fromkeys(key for _, _, values in published for key in values))
-    fields = [Field(title="published", key="label"), *(Field(title=key, key=key, write=significant) for key in keys)]
-    rows = [{"label": label, **values} for label, _, values in published]
-    sources = dict.fromkeys(f"- {source}" for _, source, _ in published)
-    return "\n\n".join(["## Published figures", markdown_table(fields, rows), "Sources:", "\n".join(sources)])
 
 
 def _missing(missing: Mapping[str, str]) -> str:
@@ -159,13 +166,6 @@ def _first_of_each(places: Sequence[StudyRun], runs: Sequence[Run]) -> list[Run]
     for place, run in zip(places, runs, strict=True):
         found.setdefault((place.recipe, place.method, place.variant), run)
     return list(found.values())
-
-
-def _labels(table: Sequence[Row]) -> list[Field]:
-    several = len({row["recipe"] for row in table}) > 1
-    varied = any(row["variant"] for row in table)
-    keys = [*(["recipe"] if several else []), "method", *(["variant"] if varied else [])]
-    return [Field(title=key, key=key) for key in keys]
 
 
 def _accuracy(row: Mapping[str, Any]) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fxpsim.report.bits import is_float, mean_bits, overall_bits, stream_histories
+from fxpsim.report.bits import bits_change, is_float, mean_bits, overall_bits, stream_histories
 from fxpsim.report.costs import price_run
+from fxpsim.report.published import Times, own_metrics
 from fxpsim.report.rundir import Run
 
 Row = dict[str, Any]
@@ -38,13 +39,15 @@ class StudyRun:
     seed: int = 1
 
 
-def run_row(place: StudyRun, run: Run, accelerators: Sequence[str]) -> Row:
-    """Return what a run reached, the bits it used, and what it costs on each accelerator.
+def run_row(place: StudyRun, run: Run, accelerators: Sequence[str], *, times: Times | None = None) -> Row:
+    """Return what a run reached, the bits it used, its method's own metrics, and what it costs on each accelerator.
 
     Columns of an accelerator are ``NAME.time_s``, ``NAME.energy_j`` (low and high bound beside it) and, against
     ``float32`` and ``int8`` (static 8 bit) of the same steps, ``NAME.speedup_X``, ``NAME.energy_ratio_X`` and
     ``NAME.model_size_ratio_X``.
     """
+    from fxpsim.cost.metrics import width_shares
+
     histories = stream_histories(run.history, run.workload)
     bits = mean_bits(histories)
     summary = run.summary
@@ -53,6 +56,13 @@ def run_row(place: StudyRun, run: Run, accelerators: Sequence[str]) -> Row:
     row |= {key: summary.get(key) for key in ("train_loss", "epochs", "steps", "bit_exact", "accumulator_overflows")}
     row |= {"is_float": is_float(histories), "mean_bits": overall_bits(histories, STREAMS)}
     row |= {f"{stream}_mean_bits": bits.get(stream) for stream in STREAMS}
+    row |= {metric.name: metric.value for metric in own_metrics(run, times)}
+    if bits_change(histories):
+        row |= {
+            f"{stream}_share_{width}": share
+            for stream, own in width_shares(run.history).items()
+            for width, share in own.items()
+        }
     for accelerator in accelerators:
         priced = price_run(run, accelerator)
         name, low_high = priced.accelerator.name, priced.energy_range_j
@@ -95,6 +105,27 @@ def _mean(group: Sequence[Row]) -> Row:
     return result
 
 
+def with_speedup_to_accuracy(rows: Sequence[Row], runs: Sequence[Run]) -> list[Row]:
+    """Return the rows with ``adept_iso_speedup``: ADEPT's speed-up to the accuracy of the float32 run.
+
+    That is the run of the same recipe and seed; the column is missing where there is none, or where its accuracy was
+    never reached.
+    """
+    from fxpsim.cost.metrics import iso_speedup
+
+    found = []
+    for row, run in zip(rows, runs, strict=True):
+        same = [other for other in rows if (other["recipe"], other["seed"]) == (row["recipe"], row["seed"])]
+        base = _only(same, float32)
+        target, speedup = _accuracy(base or {}), row.get("adept_speedup_with_overhead")
+        iso = None
+        if target is not None and speedup is not None:
+            accuracies = [line["test_accuracy"] for line in run.evaluations if "test_accuracy" in line]
+            iso = iso_speedup(speedup, accuracies, target)
+        found.append(row if iso is None else {**row, "adept_iso_speedup": iso})
+    return found
+
+
 def with_differences(rows: Sequence[Row]) -> list[Row]:
     """Return the rows with the points of accuracy to the float32 and to the static 8-bit run of the same recipe.
 
@@ -126,5 +157,5 @@ def _only(rows: Sequence[Row], wanted: Any) -> Row | None:
     return found[0] if len(found) == 1 else None
 
 
-def _accuracy(row: Row) -> float | None:
+def _accuracy(row: Mapping[str, Any]) -> float | None:
     return row.get("test_accuracy")

@@ -147,9 +147,22 @@ def test_comparison(make_run, tmp_path):
 
 def test_comparison_without_one_float_run_compares_no_accuracies(make_run, tmp_path):
     runs = [make_run("a", accuracy=0.97), make_run("b", method="growing", accuracy=0.96)]
-    text = checked(write_report(runs, tmp_path / "all.html"))
+    text = checked(write_report(runs, tmp_path / "all.html", accelerators=[ACCELERATOR]))
     assert "no single float32 run" in text
-    assert "−1.00" not in text
+    assert text.count("−1.00") == 1, "against the 8-bit run only"
+
+
+def test_each_recipe_has_its_own_float_run(make_run, tmp_path):
+    runs = []
+    for name, accuracy in (("first", 0.9), ("second", 0.8)):
+        for method, lost in (("float32", 0.0), ("growing", 0.025)):
+            run = make_run(f"{name}-{method}", method=method, accuracy=accuracy - lost)
+            file = run / "recipe.toml"
+            file.write_text(file.read_text().replace('name = "lenet5-digits"', f'name = "{name}"'))
+            runs.append(run)
+    text = checked(write_report(runs, tmp_path / "all.html", accelerators=[ACCELERATOR]))
+    assert text.count("−2.50") == 2
+    assert "no single float32 run" not in text
 
 
 def test_different_recipes_are_pointed_out(make_run, tmp_path):
