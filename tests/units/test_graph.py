@@ -86,9 +86,11 @@ def test_results_do_not_depend_on_the_number_of_threads(shape, dtype):
 
 def test_the_largest_float_is_found_by_its_bits():
     x = np.array([[-3.5, 0.0, 2.0], [1e-40, -0.0, 3.25]], np.float32)
-    node = apply("negate", leaf(x), dtype="f32")
-    (largest,) = evaluate([(node, "f32")], [("max_abs", node)])
-    assert largest == np.float32(3.5)
+    for numbers, largest in ((x, 3.5), (x * np.float32(1e-40), 3.5e-40), (np.append(x, [[np.nan] * 3], 0), np.nan)):
+        node = apply("magnitude_bits", apply("negate", leaf(numbers.astype(np.float32)), dtype="f32"), dtype="i32")
+        ((low, high),) = evaluate([], [("range", node)])
+        assert low == 0
+        np.testing.assert_array_equal(np.int32(high).view(np.float32), np.float32(largest))
 
 
 def test_structure_is_shared_and_numbers_are_arguments():
