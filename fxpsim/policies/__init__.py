@@ -4,6 +4,7 @@ from fxpsim.policies.adept import Adept
 from fxpsim.policies.apt import Apt
 from fxpsim.policies.base import Decision, Moment, Policy, State, Statistics, policies
 from fxpsim.policies.cyclic import Cyclic
+from fxpsim.policies.dynasty import Dynasty
 from fxpsim.policies.marvin import Marvin
 from fxpsim.policies.muppet import Muppet
 from fxpsim.policies.progressive import Progressive
@@ -16,6 +17,7 @@ __all__ = [
     "Apt",
     "Cyclic",
     "Decision",
+    "Dynasty",
     "Marvin",
     "Moment",
     "Muppet",

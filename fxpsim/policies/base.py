@@ -97,7 +97,7 @@ class Decision:
 
     word_bits: int
     frac_bits: int | None = None
-    bits: NDArray[np.int64] | None = field(default=None, repr=False)
+    bits: NDArray[np.int64] | None = field(default=None, repr=False, compare=False)
 
 
 class Policy(Protocol):

@@ -49,6 +49,8 @@ class DynastyBlocks(TensorQuantizer):
     axes : (int, int)
         The two axes that are cut into tiles. The released code's tensors have them in front; where the channels come
         last they are (0, -1) for activations and errors (sample, channel), (-2, -1) for weights (input, output).
+    tile : int
+        Blocks are ``tile`` x ``tile`` elements; 4 as published.
 
     Examples
     --------
@@ -62,6 +64,7 @@ class DynastyBlocks(TensorQuantizer):
 
     rounding: Rounding = Rounding.HALF_EVEN
     axes: tuple[int, int] = (0, 1)
+    tile: int = TILE
 
     evidence = Evidence.RELEASED
     source = "DYNASTY (arXiv 2210.17047), released research code of a co-author"
@@ -71,6 +74,8 @@ class DynastyBlocks(TensorQuantizer):
     def __post_init__(self) -> None:
         object.__setattr__(self, "rounding", rounding_of(self.rounding, "DynastyBlocks"))
         object.__setattr__(self, "axes", tuple(self.axes))
+        if not isinstance(self.tile, int) or self.tile < 1:
+            raise UserError(f"tile is {self.tile}", where="DynastyBlocks", expected="at least 1 element")
         if self.axes not in ((0, 1), (0, -1), (-2, -1)):
             raise UserError(f"axes are {self.axes}", where="DynastyBlocks", expected="(0, 1), (0, -1) or (-2, -1)")
 
@@ -88,8 +93,11 @@ class DynastyBlocks(TensorQuantizer):
         """Return x with the skipped blocks zero."""
         values = self._front(super().reference(x, bits=bits))
         flat = _matrix(values)
-        live = _bits_map(bits, flat) * (block_exponents(flat, (TILE, TILE)) >= LEAST_LIVE_EXPONENT) > 0
-        kept = np.repeat(np.repeat(live, TILE, axis=0), TILE, axis=1)[: flat.shape[0], : flat.shape[1]]
+        live = (
+            _bits_map(bits, flat, self.tile) * (block_exponents(flat, (self.tile, self.tile)) >= LEAST_LIVE_EXPONENT)
+            > 0
+        )
+        kept = np.repeat(np.repeat(live, self.tile, axis=0), self.tile, axis=1)[: flat.shape[0], : flat.shape[1]]
         return self._back((flat * kept).reshape(values.shape))
 
     def encode(self, x: Array | QTensor, *, bits: Bits, random: RandomBits | None = None) -> Encoded:
@@ -101,13 +109,13 @@ class DynastyBlocks(TensorQuantizer):
         values = self._front(values_of(x, self))
         source = source_of_words(random, self.rounding, "DynastyBlocks")
         flat = _matrix(values)
-        exponents = block_exponents(flat, (TILE, TILE))
-        used = np.where(exponents >= LEAST_LIVE_EXPONENT, _bits_map(bits, flat), 0)
-        codes, step = block_codes(flat, (TILE, TILE), exponents, used, self.rounding, source)
+        exponents = block_exponents(flat, (self.tile, self.tile))
+        used = np.where(exponents >= LEAST_LIVE_EXPONENT, _bits_map(bits, flat, self.tile), 0)
+        codes, step = block_codes(flat, (self.tile, self.tile), exponents, used, self.rounding, source)
         if values.ndim == 1:  # a row of its own: blocks of 4 elements
-            shape, cut = (used.shape[1],), (TILE,)
+            shape, cut = (used.shape[1],), (self.tile,)
         else:
-            shape, cut = (*used.shape[:2], *values.shape[2:]), (TILE, TILE) + (1,) * (values.ndim - 2)
+            shape, cut = (*used.shape[:2], *values.shape[2:]), (self.tile, self.tile) + (1,) * (values.ndim - 2)
         word = FixedFormat(word_bits=max(int(used.max()), 2), frac_bits=0, signed=True)
         codes, step, used = codes.reshape(values.shape), step.reshape(shape), used.reshape(shape)
         scale = Scale(step=self._back(step), word_bits=self._back(used), block=self._turned(cut))
@@ -138,17 +146,19 @@ def _matrix(values: NDArray[Any]) -> NDArray[Any]:
     return values.reshape(1, -1, 1) if values.ndim == 1 else values.reshape(values.shape[0], values.shape[1], -1)
 
 
-def _bits_map(bits: Bits, flat: NDArray[Any]) -> NDArray[np.int64]:
-    blocks = (-(-flat.shape[0] // TILE), -(-flat.shape[1] // TILE), flat.shape[2])
+def _bits_map(bits: Bits, flat: NDArray[Any], tile: int) -> NDArray[np.int64]:
+    blocks = (-(-flat.shape[0] // tile), -(-flat.shape[1] // tile), flat.shape[2])
     given = np.asarray(bits)
     where = "DynastyBlocks"
     if given.dtype.kind not in "iu" or not np.isin(given, WIDTHS).all():
         raise UserError(f"bits are {bits!r}", where=where, expected="0, 2, 4, 6 or 8 for every block")
+    if given.ndim == 3 and given.shape[1:] == blocks[1:] and given.shape[0] == 1:
+        return np.broadcast_to(given.astype(np.int64), blocks)  # one map for all rows of blocks
     if given.ndim and given.size != np.prod(blocks):
         raise UserError(
             f"bits of shape {given.shape} for {blocks[0]} x {blocks[1]} x {blocks[2]} blocks",
             where=where,
-            expected="one entry per block of 4 x 4 over the first two axes, at each position of the others",
+            expected=f"one entry per block of {tile} x {tile} over the first two axes, at each position of the others",
         )
     wide = given.astype(np.int64)
     return wide.reshape(blocks) if given.ndim else np.full(blocks, wide)

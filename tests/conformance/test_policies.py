@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fxpsim.numerics import RandomBits
-from fxpsim.policies import Moment, Sample, Statistics, from_json, policies, to_json
+from fxpsim.policies import Decision, Moment, Sample, Statistics, from_json, policies, to_json
 
 LAYERS = ("conv1", "fc")
 STREAMS = ("weight", "activation", "error", "gradient")
@@ -21,6 +21,8 @@ SETTINGS = [
     ("adept", {"lookback_low": 5, "lookback_high": 9, "max_word_bits": 16, "buffer_bits": 3}),
     ("apt", {"mode": 2, "error_measure": "element_wise", "threshold": 0.1}),
     ("muppet", {"resolution": 2, "patience": 1, "beta": 0.0}),
+    ("dynasty", {"adapts": ["weight", "activation@weight_grad", "activation", "error"], "target": 3.0}),
+    ("dynasty", {"sensitivity": "magnitude", "tile": 2, "sample_every": 3}),
     ("cpt", {"cycles": 3, "range_test": True, "test_steps": 10}),
     ("fractrain_pfq", {"forward": [3, 5], "backward": [6, 7], "window": 2, "threshold": 0.5}),
 ]
@@ -45,6 +47,9 @@ def events(step: int, codes: bool):
         for stream in ("weight", "activation", "error"):
             seen = {"layer": layer, "stream": stream, "tensor": tensor(layer, stream, step // 40, codes=codes)}
             yield Statistics(moment=Moment.TENSOR, **seen, **common)
+    for layer in LAYERS:
+        of_layer = {"layer": layer, "stream": "activation", "slope": tensor(layer, "slope", step, codes=codes)}
+        yield Statistics(moment=Moment.SLOPE, tensor=tensor(layer, "activation", codes=codes), **of_layer, **common)
     nonzero = dict.fromkeys(LAYERS, (50, 60))
     answers = {"loss": Fraction(1, step % 7 + 1), "correct": Fraction(step % 50, 50)}
     yield Statistics(moment=Moment.LOSS, nonzero=nonzero, **answers, **common)
@@ -61,8 +66,25 @@ def advance(policy, state, steps, *, codes=False):
         for seen in events(step, codes):
             if policy.wants(state, seen.moment, seen.layer, seen.stream, step):
                 state = policy.update(state, seen)
-        decisions.append([policy.decide(state, layer, stream) for layer in LAYERS for stream in STREAMS])
+        decided = [policy.decide(state, layer, stream) for layer in LAYERS for stream in STREAMS]
+        decisions.append([d if d is None or d.bits is None else BlockDecision(d) for d in decided])
     return state, decisions
+
+
+class BlockDecision(Decision):
+    """A decision whose bits per block are compared and shown too."""
+
+    def __init__(self, decision):
+        super().__init__(word_bits=decision.word_bits, bits=decision.bits)
+
+    def __eq__(self, other):
+        return self.bits.tolist() == other.bits.tolist()
+
+    def __hash__(self):
+        return hash(repr(self))
+
+    def __repr__(self):
+        return f"{self.word_bits} {self.bits.tolist()}"
 
 
 def fresh(name, options):
