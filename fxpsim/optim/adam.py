@@ -36,6 +36,8 @@ class Adam(Optimizer):
         last place of its momentum for ``epsilon``.
     """
 
+    by_element = True
+
     learning_rate: float = 0.001
     beta1: float = 0.9
     beta2: float = 0.999

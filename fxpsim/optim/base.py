@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt
+from typing import ClassVar
 
 from fxpsim.errors import UserError
 from fxpsim.optim.decimals import exact
@@ -28,6 +29,8 @@ class Optimizer:
     clip_value : float
         Largest magnitude of an element of a gradient; 0 leaves it.
     """
+
+    by_element: ClassVar[bool] = False  # whether the step of an element depends on that element alone
 
     clip_norm: float = 0.0
     clip_tensor_norm: float = 0.0

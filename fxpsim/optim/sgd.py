@@ -28,6 +28,8 @@ class Sgd(Optimizer):
         Look ahead by one momentum step.
     """
 
+    by_element = True
+
     learning_rate: float
     momentum: float = 0.0
     weight_decay: float = 0.0
@@ -62,6 +64,8 @@ class NormalizedSgd(Sgd):
 
     A gradient of zeros stays one.
     """
+
+    by_element = False
 
     def step(
         self,
@@ -107,6 +111,8 @@ class IntegerSgd(Optimizer):
     >>> IntegerSgd(rate=3, rate_shift=6, rate_bits=4).learning_rate(Fraction(9, 10))
     Fraction(11, 256)
     """
+
+    by_element = True
 
     rate: int = 1
     rate_shift: int

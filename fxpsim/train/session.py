@@ -16,6 +16,7 @@ from fxpsim.errors import UserError
 from fxpsim.nn import Buffer, Module, Parameter
 from fxpsim.numerics import FixedFormat, RandomBits
 from fxpsim.optim import GradientSum, ListeningSchedule, Schedule, optimizers, schedules
+from fxpsim.optim.joint import average_together, joinable, step_together
 from fxpsim.policies import Sample
 from fxpsim.train.counter import WorkloadCounter
 from fxpsim.train.gradients import l1_norm, normalized, with_l1
@@ -149,10 +150,11 @@ class Session:
         loss = self.task.loss(self.network(self._input(inputs, targets)), targets)
         found = loss.backward()
         gradients.add(self.engine.vector, {p.path: found[id(p.tensor)].value for p in self.parameters})
+        seen = [(_master(b), b.observed, b.rate) for b in self.buffers if b.observed is not None]
+        if seen:
+            average_together(self.update, *zip(*seen, strict=True))
         for buffer in self.buffers:
-            if buffer.observed is not None:
-                self.update.average(_master(buffer), buffer.observed, buffer.rate)
-                buffer.observed = None
+            buffer.observed = None
         return StepResult(loss.total, loss.samples, loss.correct)
 
     def _input(self, inputs: np.ndarray, targets: np.ndarray) -> Tensor:
@@ -176,22 +178,32 @@ class Session:
 
     def _update(self, gradients: dict[str, Value], index: int) -> None:
         """Move all parameters; what the optimizer gets of a gradient depends on all of them only if it clips."""
-        if not self.optimizer.clip_norm:
-            for parameter in self.parameters:
-                self._move(parameter, self._gradient(parameter, gradients.pop(parameter.path)), index, Fraction(1))
-            return
-        values = [self._gradient(parameter, gradients.pop(parameter.path)) for parameter in self.parameters]
-        scale = self.optimizer.clip(self.update, values)
-        for parameter, value in zip(self.parameters, values, strict=True):
-            self._move(parameter, value, index, scale)
+        factor = self._factor(index)
+        values = ((p, self._gradient(p, gradients.pop(p.path))) for p in self.parameters)
+        scale = Fraction(1)
+        if self.optimizer.clip_norm:
+            values = list(values)
+            scale = self.optimizer.clip(self.update, [value for _, value in values])
+        together: list[tuple[Master, Value]] = []
+        for parameter, value in values:
+            if self._joins(parameter):
+                self.engine.vector.array(value)
+                together.append((_master(parameter), value))
+            else:
+                self._move(parameter, value, index, factor, scale)
+        if together:
+            step_together(self.optimizer, self.update, *zip(*together, strict=True), factor, scale)
 
-    def _move(self, parameter: Parameter, value: Value, index: int, scale: Fraction) -> None:
+    def _joins(self, parameter: Parameter) -> bool:
+        """Return whether a parameter is updated along with others of its kind; the workload counts each by itself."""
+        return parameter.role != "weight" and self.engine.counter is None and joinable(self.optimizer, self.update)
+
+    def _move(self, parameter: Parameter, value: Value, index: int, factor: Fraction, scale: Fraction) -> None:
         """Update one parameter."""
         with self.engine.at(layer=parameter.layer, pass_="update"):
             weight = parameter.role == "weight"
             key = self.random.derive("update", parameter.path, index).key
             master = _master(parameter)
-            factor = self._factor(index)
             counts = self.optimizer.step(self.update, master, value, factor, key, decay=weight, scale=scale)
             if weight:
                 for stream, count in counts.items():

@@ -163,6 +163,12 @@ class FloatUpdate:
         """Round the initial values to binary32."""
         return self.create(values)
 
+    def aligned(self, observed: Value) -> Value:
+        """Return an observation in memory, as it is."""
+        if observed.node.array is None:
+            evaluate([(observed.node, "f32")])
+        return observed
+
     def average(self, master: Master, observed: Value, rate: Fraction) -> None:
         """Move a running average, every operation rounded on its own."""
         state = leaf(master.weights)
@@ -247,6 +253,11 @@ class FixedUpdate:
     def average_format(self) -> FixedFormat:
         """Format of running averages: the master's fraction length (made even), ``AVERAGE_BITS`` bits."""
         return FixedFormat(word_bits=AVERAGE_BITS, frac_bits=self.master_format.frac_bits // 2 * 2)
+
+    def aligned(self, observed: Value) -> Value:
+        """Return an observation in memory, at the fraction length of the averages."""
+        fmt = self.average_format
+        return Value(leaf(_observed_codes(observed, fmt)), fmt.frac_bits)
 
     def average(self, master: Master, observed: Value, rate: Fraction) -> None:
         """Move a running average: exact difference and product, rounded once; the observation saturates."""
