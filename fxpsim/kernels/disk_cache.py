@@ -113,8 +113,9 @@ def _content(source: Path) -> bytes:
 class DiskCache(_Cache):
     """Numba's cache protocol over :func:`cache_directory`, one file per compiled variant."""
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Any, role: str = "kernel") -> None:
         self._function = function
+        self._role = role  # what the machine code is made for; a kernel and its native entry share a function
         self._source = Path(function.__code__.co_filename)
         self._impl = CompileResultCacheImpl.__new__(CompileResultCacheImpl)  # only its (de)serializing is used
         self._enabled = True
@@ -129,12 +130,19 @@ class DiskCache(_Cache):
         function = self._function
         code = function.__code__
         cells = tuple(cell.cell_contents for cell in function.__closure__ or ())
-        key = (function.__module__, function.__qualname__, code.co_filename, code.co_firstlineno, repr(signature))
+        key = (
+            self._role,
+            function.__module__,
+            function.__qualname__,
+            code.co_filename,
+            code.co_firstlineno,
+            repr(signature),
+        )
         text = repr((key, codegen.magic_tuple())).encode() + code.co_code + _content(self._source)
         return text + (dumps(cells) if cells else b"")
 
     def _path(self, signature: Any, codegen: Any) -> Path:
-        name = "".join(c if c.isalnum() else "_" for c in self._function.__qualname__)[-60:]
+        name = "".join(c if c.isalnum() else "_" for c in self._function.__name__)[-60:]
         return cache_directory() / f"{name}-{hashlib.sha256(self._key(signature, codegen)).hexdigest()[:32]}.bin"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
@@ -165,7 +173,7 @@ class DiskCache(_Cache):
         seconds = time.perf_counter() - self._started
         COMPILED.append(
             CompiledKernel(
-                name=self._function.__qualname__,
+                name=self._function.__name__,
                 signature=str(sig),
                 seconds=seconds,
                 from_disk=from_disk,

@@ -61,4 +61,6 @@ def compile_source(name: str, source: str, namespace: Mapping[str, Any]) -> Any:
         write_atomically(path, source.encode())
     scope = {"__name__": __name__, **namespace}
     exec(compile(source, str(path), "exec"), scope)
+    # Numba makes the symbol out of this name, and the symbols of two programs must differ
+    scope[name].__qualname__ = path.stem.replace("-", "_")
     return kernel(scope[name])

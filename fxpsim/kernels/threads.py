@@ -4,63 +4,66 @@ Kernels take ``(begin, end, *args)`` and release the GIL. The work is cut into u
 alone, and each unit writes only what it owns; the number of threads therefore never changes a result.
 """
 
+import atexit
 import os
 import threading
 from collections.abc import Callable
 from functools import cache
-from queue import SimpleQueue
 from typing import Any
 
+from numba.core.dispatcher import Dispatcher
+
 from fxpsim.errors import UserError
+from fxpsim.kernels.crew import Crew
+from fxpsim.kernels.handover import entry
 
-Outcome = BaseException | None
-Job = tuple[Callable[..., Any], int, int, tuple[Any, ...], "SimpleQueue[Outcome]"]
 
-
-class _Pool:
-    """Persistent daemon workers, each with its own queue (a shared one would wake them all)."""
+class _State:
+    """How many threads to use, and the crew once one is needed."""
 
     def __init__(self) -> None:
         self.size = 0
-        self.queues: list[SimpleQueue[Job]] = []
+        self.crew: Crew | None = None
+        self.most = 1 << 30 if os.name == "posix" else 1  # a crew sleeps and yields by calls of POSIX
         self.lock = threading.Lock()
+        self.past: list[Crew] = []  # a thread may just be about to lead with the board of a crew that is gone
 
-    def queue(self, index: int) -> "SimpleQueue[Job]":
+    def board(self, count: int) -> int:
+        """Return the board of a crew with at least ``count`` members."""
+        crew = self.crew
+        if crew is None or crew.members < count:
+            crew = self._hire(count)
+        return crew.board
+
+    def _hire(self, count: int) -> Crew:
         with self.lock:
-            while len(self.queues) <= index:
-                jobs: SimpleQueue[Job] = SimpleQueue()
-                self.queues.append(jobs)
-                name = f"fxpsim-worker-{len(self.queues)}"
-                threading.Thread(target=_work, args=(jobs,), name=name, daemon=True).start()
-            return self.queues[index]
+            if self.crew is None or self.crew.members < count:
+                if self.crew is not None:
+                    self.crew.stop()
+                    self.past.append(self.crew)
+                self.crew = Crew(count)
+            return self.crew
+
+    def end(self) -> None:
+        """Stop the workers: when the interpreter ends, the code that they execute goes."""
+        self.most = 1
+        with self.lock:
+            if self.crew is not None:
+                self.crew.stop()
+
+    def after_fork(self) -> None:
+        """Forget the parent's workers: threads do not survive a fork."""
+        self.lock = threading.Lock()
+        if self.crew is not None:
+            self.crew.forget()
+            self.past.append(self.crew)
+            self.crew = None
 
 
-_pool = _Pool()
-_inside = threading.local()
-
-
-def _work(jobs: "SimpleQueue[Job]") -> None:
-    _inside.worker = True
-    while True:
-        kernel, begin, end, args, done = jobs.get()
-        try:
-            kernel(begin, end, *args)
-        except BaseException as error:  # handed to the caller, who raises it
-            done.put(error)
-        else:
-            done.put(None)
-        del kernel, args, done  # a waiting worker keeps no array alive
-
-
-def _after_fork() -> None:
-    """Forget the parent's workers: threads do not survive a fork."""
-    global _pool
-    size, _pool = _pool.size, _Pool()
-    _pool.size = size
-
-
+_state = _State()
+atexit.register(_state.end)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(after_in_child=_state.after_fork)
 
 
 def usable_cores() -> int:
@@ -80,10 +83,10 @@ def _checked(count: object, where: str) -> int:
 
 def threads() -> int:
     """Return how many threads the kernels use: set_threads, else FXPSIM_NUM_THREADS, else the usable cores."""
-    if not _pool.size:
+    if not _state.size:
         chosen = os.environ.get("FXPSIM_NUM_THREADS")
-        _pool.size = _checked(chosen, "FXPSIM_NUM_THREADS") if chosen else usable_cores()
-    return _pool.size
+        _state.size = _checked(chosen, "FXPSIM_NUM_THREADS") if chosen else usable_cores()
+    return _state.size
 
 
 def set_threads(count: int) -> None:
@@ -99,16 +102,17 @@ def set_threads(count: int) -> None:
     UserError
         If ``count`` is below 1.
     """
-    _pool.size = _checked(count, "set_threads")
+    _state.size = _checked(count, "set_threads")
 
 
 def parallel_for(kernel: Callable[..., Any], units: int, *args: Any) -> None:
-    """Call ``kernel(begin, end, *args)`` on equal shares of ``range(units)``, one per thread.
+    """Call ``kernel(begin, end, *args)`` until all of ``range(units)`` is done, by all threads at once.
 
     Parameters
     ----------
-    kernel : callable
-        Must release the GIL to gain anything, and write only what its units own.
+    kernel : dispatcher
+        What :func:`~fxpsim.kernels.jit.kernel` returns. It must write only what its units own. A function that is not
+        compiled is called once, in the calling thread.
     units : int
         Number of work units; with one unit (or one thread) the kernel runs in the calling thread.
     *args
@@ -116,31 +120,36 @@ def parallel_for(kernel: Callable[..., Any], units: int, *args: Any) -> None:
 
     Raises
     ------
-    BaseException
-        The first exception of any share, after all shares have ended.
+    Exception
+        The first error of any unit, after all threads have ended.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fxpsim.kernels.jit import kernel
+    >>> @kernel
+    ... def square(begin, end, x):
+    ...     for i in range(begin, end):
+    ...         x[i] = i * i
+    >>> squares = np.empty(5, np.int64)
+    >>> parallel_for(square, 5, squares)
+    >>> squares.tolist()
+    [0, 1, 4, 9, 16]
     """
-    count = min(threads(), units)
-    if count <= 1 or getattr(_inside, "worker", False):
+    count = min(threads(), units, _state.most)
+    if count <= 1 or not isinstance(kernel, Dispatcher):
         inline(kernel, units, *args)
-        return
-    done: SimpleQueue[Outcome] = SimpleQueue()
-    for index in range(1, count):
-        share = (kernel, units * index // count, units * (index + 1) // count, args, done)
-        _pool.queue(index - 1).put(share)
-    failure: Outcome = None
-    try:
-        kernel(0, units // count, *args)
-    except BaseException as error:  # raised below, once nobody writes to the arrays any more
-        failure = error
-    for _ in range(1, count):
-        failure = done.get() or failure
-    if failure is not None:
-        raise failure
+    else:
+        entry(kernel)(_state.board(count), units, count, *args)
 
 
 def inline(kernel: Callable[..., Any], units: int, *args: Any) -> None:
     """Do what :func:`parallel_for` does in the calling thread alone, for work not worth handing over."""
-    if units > 0:
+    if units <= 0:
+        return
+    if isinstance(kernel, Dispatcher):
+        entry(kernel)(0, units, 1, *args)
+    else:
         kernel(0, units, *args)
 
 

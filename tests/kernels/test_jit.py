@@ -1,16 +1,13 @@
-"""The kernel decorator, its disk cache and the worker threads."""
+"""The kernel decorator and its disk cache."""
 
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from fxpsim.errors import UserError
-from fxpsim.kernels import disk_cache, threads
+from fxpsim.kernels import disk_cache
 from fxpsim.kernels.jit import compile_source, kernel
 
 SCRIPT = """
@@ -89,98 +86,8 @@ def test_division_follows_ieee():
     assert divide(1.0, 0.0) == np.inf
 
 
-@pytest.fixture
-def four_threads():
-    before = threads.threads()
-    threads.set_threads(4)
-    yield
-    threads.set_threads(before)
-
-
-@pytest.mark.usefixtures("four_threads")
-@pytest.mark.parametrize("units", [0, 1, 2, 3, 4, 5, 1000])
-def test_every_unit_is_executed_once(units):
-    seen = np.zeros(units, np.int64)
-    names = set()
-
-    def count(begin, end, array):
-        array[begin:end] += 1
-        names.add(threading.current_thread().name)
-
-    threads.parallel_for(count, units, seen)
-    assert (seen == 1).all()
-    assert len(names) == min(units, 4)
-
-
-@pytest.mark.usefixtures("four_threads")
-def test_the_first_error_arrives_after_all_shares_have_ended():
-    ended = []
-
-    def fail(begin, end):
-        if begin == 0:
-            raise RuntimeError("share 0")
-        ended.append(begin)
-
-    with pytest.raises(RuntimeError, match="share 0"):
-        threads.parallel_for(fail, 8)
-    assert sorted(ended) == [2, 4, 6]
-
-
-@pytest.mark.usefixtures("four_threads")
-def test_nested_calls_end():
-    total = np.zeros(8, np.int64)
-
-    def inner(begin, end, array, unit):
-        array[unit] += end - begin
-
-    def outer(begin, end, array):
-        for unit in range(begin, end):
-            threads.parallel_for(inner, 1, array, unit)
-
-    threads.parallel_for(outer, 8, total)
-    assert total.tolist() == [1] * 8
-
-
-@pytest.mark.usefixtures("four_threads")
-def test_a_worker_hands_nothing_on():
-    workers = []
-
-    def inner(begin, end):
-        workers.append(threading.current_thread().name)
-
-    def outer(begin, end):
-        if begin:
-            threads.parallel_for(inner, 4)
-
-    threads.parallel_for(outer, 2)
-    assert len(workers) == 1
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-@pytest.mark.usefixtures("four_threads")
-def test_a_forked_child_starts_its_own_workers():
-    threads.parallel_for(lambda begin, end: None, 4)
-    child = os.fork()
-    if child == 0:
-        done = np.zeros(4)
-        threads.parallel_for(lambda begin, end: done[begin:end].fill(1), 4)
-        os._exit(0 if done.all() else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-
-
-def test_thread_counts_are_checked(monkeypatch):
-    with pytest.raises(UserError, match="number of threads is 0"):
-        threads.set_threads(0)
-    monkeypatch.setattr(threads._pool, "size", 0)
-    monkeypatch.setenv("FXPSIM_NUM_THREADS", "many")
-    with pytest.raises(UserError, match="FXPSIM_NUM_THREADS"):
-        threads.threads()
-
-
-def test_blas_gets_one_thread_while_we_use_it():
-    from threadpoolctl import threadpool_info
-
-    with threads.single_threaded_blas():
-        pools = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-    assert set(pools) <= {1}
+def test_programs_of_one_name_get_symbols_of_their_own():
+    two, three = (compile_source("times", f"def times(x):\n    return x * {k}\n", {}) for k in (2, 3))
+    assert (two(7), three(7)) == (14, 21)
+    symbols = {next(iter(f.overloads.values())).fndesc.mangled_name.partition("B")[0] for f in (two, three)}
+    assert len(symbols) == 2
