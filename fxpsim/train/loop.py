@@ -208,6 +208,7 @@ class Trainer:
             "digest": session.digest(),
             "bit_exact": not session.inexact,
             "bit_exact_note": f"no ({session.inexact})" if session.inexact else "yes",
+            "all_integer": session.all_integer,
             "steps": self.done,
             "epochs": self.done / self.per_epoch,
             "train_loss": self.train_loss,

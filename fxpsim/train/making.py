@@ -13,6 +13,7 @@ from fxpsim.registry import Registry, unknown
 from fxpsim.train.precision import RunPrecision
 from fxpsim.train.recipe import ResolvedRecipe
 from fxpsim.units import FixedUnit, FloatUnit, MacArray, UpdateUnit, build_update_unit
+from fxpsim.units.islands import IslandUnit, IslandUpdate
 from fxpsim.units.shared_exponent import SharedExponentUpdate
 from fxpsim.units.update import FloatUpdate
 
@@ -26,6 +27,14 @@ def make_units(resolved: ResolvedRecipe, precision: RunPrecision) -> tuple[Engin
         If the method asks for floats that the accelerator does not have.
     """
     accelerator, method = resolved.accelerator, resolved.method
+    parts = resolved.recipe.training.float32_parts
+    if parts and (method.arithmetic == "float32" or accelerator.vector_unit.arithmetic == "float32"):
+        raise UserError(
+            f"{parts[0]} is in float32 already",
+            where="training.float32_parts",
+            expected="an accelerator whose vector unit is fixed point, such as int8_all_integer",
+            remedy="choose one, or leave training.float32_parts empty",
+        )
     if method.arithmetic == "float32":
         return Engine(MacArray(accelerator), FloatUnit(), precision), FloatUpdate()
     unit = accelerator.vector_unit
@@ -52,8 +61,12 @@ def make_units(resolved: ResolvedRecipe, precision: RunPrecision) -> tuple[Engin
             expected="a policy that stays in fixed point",
             remedy="set method.policy.ends_in_float32=false, or choose an accelerator with a float32 vector unit",
         )
-    vector = FixedUnit(unit.word_bits, unit.rounding)
-    return Engine(MacArray(accelerator), vector, precision), _update_unit(accelerator)
+    if not parts:
+        vector = FixedUnit(unit.word_bits, unit.rounding)
+        return Engine(MacArray(accelerator), vector, precision), _update_unit(accelerator)
+    island = IslandUnit(unit.word_bits, unit.rounding, parts)
+    update = IslandUpdate(island) if "update" in parts else _update_unit(accelerator)
+    return Engine(MacArray(accelerator), island, precision), update
 
 
 def _update_unit(accelerator: Accelerator) -> UpdateUnit:

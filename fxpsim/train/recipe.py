@@ -49,6 +49,10 @@ class StepTable(Table):
     accumulate: Count = Field(
         default=1, description="micro-batches that a batch is cut into: one update with the mean of their gradients"
     )
+    float32_parts: Annotated[tuple[Literal["normalization", "loss", "update"], ...], Field(strict=False)] = Field(
+        default=(),
+        description="parts of an all-integer step to compute in binary32, to see what they cost",
+    )
 
 
 class TrainingTable(Table):

@@ -338,10 +338,17 @@ class Session:
         return digest.hexdigest()
 
     @property
+    def all_integer(self) -> bool:
+        """Whether no step holds a float."""
+        return self.engine.vector.arithmetic == "fixed" and not self.recipe.training.float32_parts
+
+    @property
     def inexact(self) -> str:
         """Why the run is not bit-exact; empty if it is."""
         streams = self.precision.float_streams()
-        found = [f"{', '.join(streams)} {'streams are' if len(streams) > 1 else 'stream is'} float32"] if streams else []
+        found = (
+            [f"{', '.join(streams)} {'streams are' if len(streams) > 1 else 'stream is'} float32"] if streams else []
+        )
         return "; ".join([*found, *self.engine.mac.inexact])
 
 
