@@ -9,19 +9,21 @@ The work is cut into units of a fixed number of elements, chosen from the shape 
 of each reduction. The result therefore does not depend on the number of threads.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 
 from fxpsim.kernels.jit import kernel
 from fxpsim.kernels.memory import empty
 from fxpsim.kernels.program_source import write_source
-from fxpsim.kernels.threads import parallel_for
+from fxpsim.kernels.threads import inline, parallel_for
 
 UNIT_ELEMENTS = 16384
 MIN_COLUMNS = 256
-PARALLEL_UNITS = 4  # less work is done before another thread is awake
+PARALLEL_UNITS = 2  # handing over costs less than half a unit
 
 DTYPES = {
     "i8": np.int8,
@@ -73,6 +75,11 @@ class Program:
             return self.parameters[value]
         return self.instructions[value - len(self.parameters)][2]
 
+    @cached_property
+    def layout(self) -> Layout:
+        """The layout of the program, shared by all that are equal to it."""
+        return layout(self)
+
 
 class Layout:
     """Where a program's kernel finds its arguments and leaves its reductions; worked out once for each structure.
@@ -101,14 +108,24 @@ class Layout:
         self.kinds = [kind for kind, _ in program.reductions]
         self.has_rows = any(kind == "row" for kind, _ in program.inputs)
         self.kernel = write_source(program, self)
+        self.columns = program.columns
+        self.repeated = [kind == "column" for kind, _ in program.inputs]
+        self.cuts: dict[tuple[int, int], Cut] = {}
+
+    def cut(self, rows: int, columns: int) -> Cut:
+        """Return how the work over a shape is cut."""
+        found = self.cuts.get((rows, columns))
+        if found is None:
+            found = self.cuts[rows, columns] = Cut(rows, columns, _repeat(rows, columns, self))
+        return found
 
     def results(self, totals: np.ndarray, columns: dict[int, np.ndarray], repeat: int) -> list[object]:
         """Fold the units' reductions."""
-        if len(totals) == 1:
-            sums = tops = totals[0].tolist()
-        else:
-            sums = totals.sum(axis=0).tolist() if "sum" in self.kinds else []
-            tops = totals.max(axis=0).tolist() if len(self.kinds) > len(columns) else []
+        sums = tops = totals[0].tolist() if len(totals) else [0] * self.width
+        if len(totals) > 1 and self.width:
+            both = np.empty((2, self.width), np.int64)
+            _fold_totals(totals, both)
+            sums, tops = both.tolist()
         found: list[object] = []
         for i, kind in enumerate(self.kinds):
             if kind == "column_sum":
@@ -157,44 +174,61 @@ def run(
         ``int`` (sum), ``(int, int)`` (range), ``float32`` (max_abs), ndarray of ``columns`` (column_sum: int64 or
         float32, summed in an order that depends on the shape alone).
     """
-    plan = layout(program)
-    elements = rows * columns
-    repeat = _repeat(rows, columns, plan.has_rows) if program.columns else 1
-    if repeat > 1:
-        inputs = [
-            np.tile(a.reshape(-1), repeat) if kind == "column" else a.reshape(-1)
-            for a, (kind, _) in zip(inputs, program.inputs, strict=True)
-        ]
-        rows, columns = rows // repeat, columns * repeat
-    else:
-        inputs = [a.reshape(-1) for a in inputs]
-    step = max(1, UNIT_ELEMENTS // columns)
-    units = -(-rows // step)
+    plan = program.layout
+    cut = plan.cut(rows, columns)
+    again = plan.repeated if cut.repeat > 1 else [False] * len(inputs)
+    inputs = [_tiled(a, cut.repeat) if tiled else a.reshape(-1) for a, tiled in zip(inputs, again, strict=True)]
+    elements, units = rows * columns, cut.units
     outputs = [empty(elements, dtype) for dtype in plan.dtypes]
-    by_column = {i: np.zeros((units, columns), dtype) for i, dtype in plan.by_column.items()}
     totals = np.empty((units, plan.width), np.int64)
-    integers = np.array([rows, columns, step, *(parameters[i] for i in plan.integers)], np.int64)
-    arguments: list[np.ndarray] = [integers]
+    arguments = [totals, np.array([*cut.numbers, *[parameters[i] for i in plan.integers]], np.int64)]
     if plan.floats:
         arguments.append(np.array([parameters[i] for i in plan.floats], np.float32))
     arguments += inputs
     arguments += outputs
     arguments += [outputs[i].view(np.int32) for i in plan.views]
+    by_column = {i: np.zeros((units, cut.numbers[1]), dtype) for i, dtype in plan.by_column.items()}
     arguments += by_column.values()
-    if units < PARALLEL_UNITS:
-        plan.kernel(0, units, totals, *arguments)
-    else:
-        parallel_for(plan.kernel, units, totals, *arguments)
-    return outputs, plan.results(totals, by_column, repeat) if plan.kinds else []
+    share = inline if units < PARALLEL_UNITS else parallel_for
+    share(plan.kernel, units, *arguments)
+    return outputs, plan.results(totals, by_column, cut.repeat) if plan.kinds else []
 
 
-@cache
-def _repeat(rows: int, columns: int, has_rows: bool) -> int:
+class Cut:
+    """How the work over a shape is cut into units; so many rows are joined to one that vector instructions like it."""
+
+    __slots__ = ("numbers", "repeat", "units")
+
+    def __init__(self, rows: int, columns: int, repeat: int) -> None:
+        rows, columns = rows // repeat, columns * repeat
+        step = max(1, UNIT_ELEMENTS // columns)
+        self.repeat, self.units = repeat, -(-rows // step)
+        self.numbers = (rows, columns, step)
+
+
+def _tiled(array: np.ndarray, repeat: int) -> np.ndarray:
+    out = np.empty((repeat, array.size), array.dtype)
+    out[:] = array.reshape(-1)
+    return out.reshape(-1)
+
+
+def _repeat(rows: int, columns: int, plan: Layout) -> int:
     """How many rows to treat as one, so that the inner loop is long enough to be worth vectorizing."""
-    if columns >= MIN_COLUMNS or has_rows:
+    if not plan.columns or columns >= MIN_COLUMNS or plan.has_rows:
         return 1
     wanted = -(-MIN_COLUMNS // columns)
     return next((k for k in range(wanted, min(rows, 8 * wanted) + 1) if rows % k == 0), 1)
+
+
+@kernel
+def _fold_totals(totals, both):
+    """Add and maximize the units' rows."""
+    for j in range(both.shape[1]):
+        both[0, j] = both[1, j] = totals[0, j]
+    for i in range(1, len(totals)):
+        for j in range(both.shape[1]):
+            both[0, j] += totals[i, j]
+            both[1, j] = max(both[1, j], totals[i, j])
 
 
 @kernel
