@@ -3,6 +3,7 @@
 from fxpsim.optim.accumulation import GradientSum
 from fxpsim.optim.adam import Adam, AdamW
 from fxpsim.optim.base import Optimizer, global_scale
+from fxpsim.optim.grid import GridSgd, NitiSgd
 from fxpsim.optim.plateau import Plateau
 from fxpsim.optim.registry import optimizers
 from fxpsim.optim.schedules import ListeningSchedule, Schedule, schedules
@@ -12,7 +13,9 @@ __all__ = [
     "Adam",
     "AdamW",
     "GradientSum",
+    "GridSgd",
     "IntegerSgd",
+    "NitiSgd",
     "ListeningSchedule",
     "NormalizedSgd",
     "Optimizer",

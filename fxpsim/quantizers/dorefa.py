@@ -96,6 +96,24 @@ class DoReFa(TensorQuantizer):
             case Role.GRADIENT:
                 return values
 
+    def slope(self, x: Array | QTensor, *, bits: Bits) -> tuple[Array, int | None] | None:
+        """Return the derivative of tanh over the largest (a constant here), or where an activation is not clipped."""
+        values = super().reference(x, bits=bits)
+        match self.role:
+            case Role.ACTIVATION:
+                return ((values >= 0) & (values <= 1)).astype(np.int8), 0
+            case Role.WEIGHT if word_of(bits, self) > 1:
+                squashed, top = _squash(values)
+                return ((1.0 - squashed * squashed) / top).astype(np.float32), None
+        return None
+
+    def saturated(self, x: Array | QTensor, encoded: Encoded) -> int:
+        """Return how many activations were clipped; the others have their range from the tensor."""
+        if self.role is not Role.ACTIVATION:
+            return 0
+        values = super().reference(x, bits=1)
+        return int(np.count_nonzero((values < 0) | (values > 1)))
+
     def encode(self, x: Array | QTensor, *, bits: Bits, random: RandomBits | None = None) -> Encoded:
         """Return the codes; see :meth:`TensorQuantizer.encode`."""
         values, word_bits = values_of(x, self), word_of(bits, self)

@@ -58,6 +58,9 @@ class Wage(TensorQuantizer):
         ``weight``, ``activation``, ``error`` or ``gradient``.
     learning_rate : float
         For gradients: units of the update grid that the largest gradient moves its weight (8, 1, 1/8 as published).
+    layer_scale : bool
+        For weights: whether the codes are read divided by WAGE's constant of the layer, the power of two nearest to
+        ``1.5 * 2**(1 - k) / sqrt(3 / n)`` and at least 1, with n inputs (all axes but the last).
 
     Examples
     --------
@@ -68,6 +71,7 @@ class Wage(TensorQuantizer):
 
     role: Role
     learning_rate: float = 1.0
+    layer_scale: bool = False
 
     evidence = Evidence.CODE
     source = "WAGE (arXiv 1802.04680)"
@@ -87,7 +91,36 @@ class Wage(TensorQuantizer):
         """Return the normalized and clipped tensor: gradients as the change of the weights."""
         values, word_bits = super().reference(x, bits=bits), word_of(bits, self)
         step, limit, scale, _ = self._constants(values, word_bits)
-        return np.clip(values * scale * step, -limit * step, limit * step)
+        return np.clip(values * scale * step, -limit * step, limit * step) / self._divisor(values, word_bits)
+
+    def slope(self, x: Array | QTensor, *, bits: Bits) -> tuple[Array, int | None] | None:
+        """Return where an activation is not clipped; gradients of weights and errors are renormalized anyway."""
+        if self.role is not Role.ACTIVATION:
+            return None
+        step, limit, _, _ = self._constants(values := super().reference(x, bits=bits), word_of(bits, self))
+        return (np.abs(values) <= limit * step).astype(np.int8), 0
+
+    def saturated(self, x: Array | QTensor, encoded: Encoded) -> int:
+        """Return how many elements lay more than half a step beyond the largest code."""
+        values = super().reference(x, bits=encoded.format.word_bits)
+        edge = np.abs(encoded.codes) == self._limit(encoded)
+        step = encoded.linear("saturated").scale.step * self._divisor(values, encoded.format.word_bits)
+        given = np.ldexp(np.abs(values[edge]), -encoded.exponent_discarded)
+        if self.role is Role.GRADIENT:
+            return 0  # the largest normalized gradient has a code
+        return int(np.count_nonzero(given > (self._limit(encoded) + 0.5) * step))
+
+    @staticmethod
+    def _limit(encoded: Encoded) -> int:
+        return encoded.format.max_code
+
+    def _divisor(self, values: NDArray[Any], word_bits: int) -> float:
+        """Return the power of two by which weights are divided."""
+        if not self.layer_scale or self.role is not Role.WEIGHT:
+            return 1.0
+        inputs = math.prod(values.shape[:-1])
+        # 1.5 sigma / sqrt(3 / n) = sqrt(0.75 sigma^2 n)
+        return math.ldexp(1.0, max(0, nearest_exponent(math.sqrt(0.75 * inputs) * math.ldexp(1.0, 1 - word_bits))))
 
     def encode(self, x: Array | QTensor, *, bits: Bits, random: RandomBits | None = None) -> Encoded:
         """Return the codes; see :meth:`TensorQuantizer.encode`."""
@@ -102,7 +135,7 @@ class Wage(TensorQuantizer):
         return Encoded(
             codes=codes,
             format=word,
-            reading=Linear(scale=Scale.per_tensor(step)),
+            reading=Linear(scale=Scale.per_tensor(step / self._divisor(values, word_bits))),
             error_share=error_share(rounding),
             exponent_discarded=discarded,
         )

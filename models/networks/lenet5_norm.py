@@ -6,10 +6,38 @@ would take away again. For 28 x 28 x 1 inputs and 10 classes: 61,932 parameters,
 """
 
 from fxpsim import nn
+from fxpsim.nn import initializers
+
+INITIALIZERS = {
+    "he": initializers.he_uniform,
+    "glorot": initializers.glorot_uniform,
+    "wage": initializers.scaled_uniform(0.75),
+}
 
 
-def build(*, input_shape: tuple[int, int, int] = (28, 28, 1), classes: int = 10) -> nn.Module:
-    """Return the network; images of less than 20 x 20 pixels take 3 x 3 kernels with padding, as in lenet5."""
+class Same(nn.Module):
+    """Nothing, in the place of a normalization."""
+
+    def forward(self, x):
+        """Return the input."""
+        return x
+
+
+def build(
+    *,
+    input_shape: tuple[int, int, int] = (28, 28, 1),
+    classes: int = 10,
+    normalize: bool = True,
+    initializer: str = "he",
+) -> nn.Module:
+    """Return the network; images of less than 20 x 20 pixels take 3 x 3 kernels with padding, as in lenet5.
+
+    Without ``normalize`` it has neither normalization nor any bias: what integer-only methods train.
+    """
+    if initializer not in INITIALIZERS:
+        raise ValueError(f"initializer is {initializer!r}; one of: {', '.join(INITIALIZERS)}")
+    start = {"initializer": INITIALIZERS[initializer], "bias": False}
+    norm = nn.BatchNorm if normalize else lambda _: Same()
     height, width, channels = input_shape
     if min(height, width) >= 20:
         first, second = {"kernel": 5, "padding": 2}, {"kernel": 5}
@@ -18,20 +46,20 @@ def build(*, input_shape: tuple[int, int, int] = (28, 28, 1), classes: int = 10)
         first, second = {"kernel": 3, "padding": 1}, {"kernel": 3, "padding": 1}
         rows, columns = height // 2 // 2, width // 2 // 2
     return nn.Sequential(
-        conv1=nn.Conv2d(channels, 6, bias=False, **first),
-        norm1=nn.BatchNorm(6),
+        conv1=nn.Conv2d(channels, 6, **start, **first),
+        norm1=norm(6),
         relu1=nn.ReLU(),
         pool1=nn.MaxPool2d(2),
-        conv2=nn.Conv2d(6, 16, bias=False, **second),
-        norm2=nn.BatchNorm(16),
+        conv2=nn.Conv2d(6, 16, **start, **second),
+        norm2=norm(16),
         relu2=nn.ReLU(),
         pool2=nn.MaxPool2d(2),
         flatten=nn.Flatten(),
-        fc1=nn.Linear(rows * columns * 16, 120, bias=False),
-        norm3=nn.BatchNorm(120),
+        fc1=nn.Linear(rows * columns * 16, 120, **start),
+        norm3=norm(120),
         relu3=nn.ReLU(),
-        fc2=nn.Linear(120, 84, bias=False),
-        norm4=nn.BatchNorm(84),
+        fc2=nn.Linear(120, 84, **start),
+        norm4=norm(84),
         relu4=nn.ReLU(),
-        fc3=nn.Linear(84, classes),
+        fc3=nn.Linear(84, classes, **start | {"bias": normalize}),
     )
