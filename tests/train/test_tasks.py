@@ -1,12 +1,16 @@
 """Every task trains in integers, is measured as it should be, and comes out the same for all thread counts."""
 
+import json
+import math
+
 import numpy as np
 import pytest
 
 from fxpsim.data import batches, load
 from fxpsim.errors import UserError
 from fxpsim.kernels.threads import set_threads, threads
-from fxpsim.train import Session, load_recipe
+from fxpsim.records import as_history
+from fxpsim.train import RunDirectory, Session, Trainer, load_recipe, make_progress
 from fxpsim.train.tasks.average_precision import Detections, mean_average_precision
 from fxpsim.train.tasks.segmentation import Confusion
 
@@ -79,6 +83,19 @@ def test_translation_reads_the_target_so_far():
     assert read.shape[1] == inputs.shape[1] + targets.shape[1] - 1
     # padding neither counts as a sample nor changes the loss
     assert one.evaluate(one.dataset.test).samples == (targets[:, 1:] != 0).sum()
+
+
+def test_a_run_of_a_recurrent_network_leaves_metrics_and_a_valid_history(tmp_path):
+    (tmp_path / "text.txt").write_text("a small text that says the same again and again. " * 12)
+    small = ["network_options={width=8, layers=1}", "data.options={window=8}", "batch=16", "epochs=1"]
+    resolved = load_recipe("lstm-shakespeare-integer", overrides=small, data_dir=tmp_path / "text.txt")
+    directory = RunDirectory.create(tmp_path / "run", resolved)
+    summary = Trainer(resolved, directory, stop_after=2).run(make_progress("line"))
+    assert summary["test_perplexity"] == pytest.approx(math.exp(summary["test_loss"]))
+    last = json.loads(directory.metrics_path.read_text().splitlines()[-1])
+    assert {"test_loss", "test_accuracy", "test_perplexity"} <= set(last)
+    history = as_history(directory.path / "history.parquet")
+    assert {"lstm1.state", "lstm1.inputs"} <= {layer.removeprefix("stack.") for layer in history["layer"]}
 
 
 def test_a_detector_needs_anchors():
