@@ -66,7 +66,8 @@ def evaluate(
 
     bits = as_history(history)
     begin, end = min(bits["step_begin"].tolist()), max(bits["step_end"].tolist())
-    same = baseline_history(workload, word_bits=BASELINE_BITS[baseline], steps=end - begin, step_begin=begin)
+    options = {"word_bits": BASELINE_BITS[baseline], "steps": end - begin, "step_begin": begin}
+    same = baseline_history(workload, **options, like=bits)
     result = price(workload, bits, target, vector_workload=vector_workload)
     reference = price(workload, same, target, vector_workload=vector_workload)
     return result, compare(result, reference, name=f"{baseline} on the same accelerator")

@@ -71,6 +71,8 @@ class Planned:
         ``KEY=VALUE`` of the recipe, without the seed.
     seed : int
         Its seed.
+    data_dir : Path, optional
+        Where its data are.
     resolved : ResolvedRecipe
         The recipe with everything it names.
     """
@@ -80,6 +82,7 @@ class Planned:
     variant: str
     overrides: tuple[str, ...]
     seed: int
+    data_dir: Path | None
     resolved: ResolvedRecipe
 
 
@@ -131,13 +134,18 @@ def _planned(
     overrides += [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in varied.items()]
     parts = [f"{key.rpartition('.')[2]}-{_stem(str(value))}" for key, value in varied.items()]
     name = "--".join([*filter(None, (group.label, _stem(recipe), _stem(method))), *parts, f"seed{seed}"])
+    changes = [*overrides, f"seed={seed}"]
+    if data_dir is not None:  # sets of several kinds lie side by side in one folder
+        own = data_dir / load_recipe(recipe, overrides=changes).recipe.data.name
+        data_dir = own if own.is_dir() else data_dir
     return Planned(
         name=re.sub(r"[^\w.-]+", "_", name),
         recipe=recipe,
         variant=", ".join(filter(None, (group.label, *(part.replace("-", " ", 1) for part in parts)))),
         overrides=tuple(overrides),
         seed=seed,
-        resolved=load_recipe(recipe, overrides=[*overrides, f"seed={seed}"], data_dir=data_dir),
+        data_dir=data_dir,
+        resolved=load_recipe(recipe, overrides=changes, data_dir=data_dir),
     )
 
 

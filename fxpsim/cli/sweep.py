@@ -21,7 +21,7 @@ def sweep(
     out: Annotated[Path | None, typer.Option(help="Folder of the runs; reports/runs/STUDY unless given.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each in a process of its own.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of each run; the cores shared evenly.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Directory with the data files, or its parent.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Directory of the data, or with a folder for each set.")] = None,
     only: Annotated[str, typer.Option(help="Run only those whose name contains this; the tables hold all.")] = "",
     redo: Annotated[bool, typer.Option("--redo", help="Start runs again whose recipe has changed.")] = False,
     tables: Annotated[bool, typer.Option("--tables", help="Run nothing, only write the tables.")] = False,
@@ -43,7 +43,7 @@ def sweep(
     found = [(run, _state(folder / run.name, run)) for run in todo]
     _refuse_changed(folder, [run for run, state in found if state == "changed"], redo)
     each = threads or max((os.cpu_count() or 1) // jobs, 1)
-    commands = [_job(folder, run, state, each, data_dir) for run, state in found if state != "done"]
+    commands = [_job(folder, run, state, each) for run, state in found if state != "done"]
     typer.echo(f"{loaded.name}: {len(planned)} runs, {len(commands)} to do")
     failed: dict[str, int] = {}
 
@@ -108,7 +108,7 @@ def _refuse_changed(folder: Path, changed: list[Planned], redo: bool) -> None:
         shutil.rmtree(folder / run.name)
 
 
-def _job(folder: Path, run: Planned, state: str, threads: int, data_dir: Path | None) -> Job:
+def _job(folder: Path, run: Planned, state: str, threads: int) -> Job:
     from fxpsim.cli.processes import Job
 
     target = folder / run.name
@@ -120,7 +120,7 @@ def _job(folder: Path, run: Planned, state: str, threads: int, data_dir: Path | 
             shutil.rmtree(target)
         changes = [part for override in run.overrides for part in ("--set", override)]
         arguments = ["run", run.recipe, *changes, "--seed", str(run.seed), "--out", str(target), *options]
-        arguments += ["--data-dir", str(data_dir)] if data_dir is not None else []
+        arguments += ["--data-dir", str(run.data_dir)] if run.data_dir is not None else []
     return Job(name=run.name, arguments=tuple(arguments), log=folder / "logs" / f"{run.name}.log")
 
 

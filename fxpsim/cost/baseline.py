@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from fxpsim.cost.arrays import Frame
 from fxpsim.cost.result import CostResult
+from fxpsim.cost.states import states_of
+from fxpsim.cost.timeline import UPDATED, timeline_of
 from fxpsim.errors import UserError
 from fxpsim.records import as_history, as_workload
 
@@ -14,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def baseline_history(
-    workload: "TableLike", *, word_bits: int | Mapping[str, int], steps: int, step_begin: int = 0
+    workload: "TableLike",
+    *,
+    word_bits: int | Mapping[str, int],
+    steps: int,
+    step_begin: int = 0,
+    like: "TableLike | None" = None,
 ) -> Frame:
     """Return the history of a run that keeps the same bits throughout.
 
@@ -28,6 +35,9 @@ def baseline_history(
         Steps from ``step_begin`` on.
     step_begin : int
         First step.
+    like : path, DataFrame or list of dict, optional
+        History of the run: layers that update nothing there (products of two activations) have no gradient here, and
+        the masters of the others are its own.
 
     Examples
     --------
@@ -44,6 +54,7 @@ def baseline_history(
         if isinstance(word_bits, int)
         else dict.fromkeys(streams, 32) | dict(word_bits)
     )
+    products = _products(like)
     rows = [
         {
             "step_begin": step_begin,
@@ -58,8 +69,26 @@ def baseline_history(
         }
         for layer in layers
         for stream, width in bits.items()
+        if not (layer in products and stream in UPDATED)
     ]
+    if products and like is not None:
+        rows += _masters(as_history(like), step_begin, step_begin + steps)
     return as_history(rows, where="baseline history")
+
+
+def _masters(history: Frame, begin: int, end: int) -> list[dict[str, Any]]:
+    """Return the master weights of a history, in their first format, for all steps."""
+    first = history[history["stream"] == "master"].drop_duplicates("layer").astype(object)
+    rows: list[dict[str, Any]] = first.where(first.notna(), None).to_dict("records")
+    return [{**row, "step_begin": begin, "step_end": end} for row in rows]
+
+
+def _products(like: "TableLike | None") -> frozenset[str]:
+    if like is None:
+        return frozenset()
+    rows: Frame = as_history(like)
+    states, number = states_of(rows, None, keep_zeros=False)
+    return timeline_of(rows, states, number, "history").products
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,12 +65,17 @@ class Plan:
 
     @cached_property
     def weights(self) -> dict[str, int]:
-        """Weight elements by layer: operand b of its forward GEMMs."""
+        """Weight elements by layer: operand b of its forward GEMMs, unless that is an activation."""
         return {
             layer: sum(gemm.b_elements for gemm in work.gemms)
             for (layer, of_pass), work in self.gemms.items()
-            if of_pass == "forward"
+            if of_pass == "forward" and layer not in self.products
         }
+
+    @cached_property
+    def products(self) -> frozenset[str]:
+        """Layers that multiply two activations."""
+        return self.timeline.products
 
     def groups(self) -> list[Group]:
         """Price every pass of every layer, in the order of the workload, then element-wise layers."""
@@ -90,8 +95,12 @@ class Plan:
         return result
 
     def stream(self, layer: str, stream: str, of_pass: str) -> Intervals | int:
-        """Return a stream's intervals, or the number of its default state when no layer's history mentions it."""
-        if stream in self.defaults and not any(name.split("@")[0] == stream for _, name in self.timeline.streams):
+        """Return a stream's intervals, or the number of its default state when no layer's history mentions it.
+
+        The "weight gradient" of a product of two activations is a sum of the accumulator for the other operand.
+        """
+        mentioned = any(name.split("@")[0] == stream for _, name in self.timeline.streams)
+        if stream in self.defaults and (layer in self.products or not mentioned):
             return self.defaults[stream]
         return self.timeline.require(layer, stream, of_pass)
 

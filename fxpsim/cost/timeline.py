@@ -9,6 +9,8 @@ from fxpsim.cost.arrays import Floats, Frame, Ints
 from fxpsim.cost.states import StreamStates, combine
 from fxpsim.errors import UserError
 
+UPDATED = ("gradient", "master", "momentum")  # streams of layers that have weights
+
 
 @dataclass(frozen=True, kw_only=True)
 class Intervals:
@@ -44,6 +46,17 @@ class Timeline:
     streams: Mapping[tuple[str, str], Intervals]
     states: StreamStates
     where: str
+
+    @property
+    def products(self) -> frozenset[str]:
+        """Layers that multiply two activations (attention): nothing of theirs is updated, and nothing kept.
+
+        Known only where the history mentions the master weights of other layers: a layer that has no gradient
+        otherwise is a mistake.
+        """
+        mastered = {layer for layer, name in self.streams if name.partition("@")[0] == "master"}
+        updated = {layer for layer, name in self.streams if name.partition("@")[0] in UPDATED}
+        return frozenset({layer for layer, _ in self.streams} - updated) if mastered else frozenset()
 
     def find(self, layer: str, stream: str, of_pass: str) -> Intervals | None:
         """Return a stream's intervals for a pass: its own (``stream@pass``) or the stream's."""

@@ -68,7 +68,9 @@ def price_run(run: Run, accelerator: str) -> Priced:
     target = accelerators.load(accelerator)
     begin = int(run.history["step_begin"].to_numpy().min())
     histories = {
-        name: baseline_history(run.workload, word_bits=bits, steps=run.steps - begin, step_begin=begin)
+        name: baseline_history(
+            run.workload, word_bits=bits, steps=run.steps - begin, step_begin=begin, like=run.history
+        )
         for name, bits in _BASELINES.items()
     }
     return Priced(

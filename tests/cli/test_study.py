@@ -39,6 +39,14 @@ def test_a_recipe_beside_the_study_is_found_from_anywhere(tmp_path, monkeypatch)
     assert [run.name for run in runs] == ["mine--seed1", "mine--seed2"]
 
 
+def test_every_data_set_may_have_a_folder_of_its_own(tmp_path):
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "s.toml").write_text(HEAD + '[[group]]\nrecipes = ["lenet5-mnist", "resnet20-cifar10"]\n')
+    runs = plan(*load_study(str(tmp_path / "s.toml")), data_dir=tmp_path)
+    assert [run.data_dir for run in runs] == [tmp_path / "mnist"] * 2 + [tmp_path] * 2
+    assert runs[0].resolved.recipe.data.dir == str(tmp_path / "mnist")
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -211,3 +211,19 @@ def test_errors_name_the_file_of_a_history(workload: Any, tmp_path: Any) -> None
         with pytest.raises(UserError) as caught:
             price(workload, table, TARGET)
         assert str(path) in caught.value.where
+
+
+def test_products_of_two_activations_have_nothing_to_update(interval: Any) -> None:
+    """Attention multiplies activations: such a layer has no gradient, no weights and no update."""
+    work = training_workload(
+        [Conv(name="fc", batch=4, channels=8, filters=8), Conv(name="mix", batch=4, channels=8, filters=8)]
+    )
+    rows = [interval(0, 2, layer, name, 8) for layer in ("fc", "mix") for name in ("weight", "activation", "error")]
+    rows += [interval(0, 2, "fc", "gradient", 16), interval(0, 2, "fc", "master", 32)]
+    result = price(work, rows, "int8_systolic_32x32")
+    updates = {row["layer"] for row in result.table.to_dict("records") if row["pass"] == "update"}
+    assert updates == {"fc"}
+    assert result.totals["model_bits"] == 64 * 8
+    same = baseline_history(work, word_bits=32, steps=2, like=rows)
+    assert "gradient" not in set(same.loc[same["layer"] == "mix", "stream"])
+    assert price(work, same, "int8_systolic_32x32").totals["model_bits"] == 64 * 32
