@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from fxpsim.kernels.jit import kernel
+from fxpsim.kernels.memory import empty
+from fxpsim.kernels.threads import parallel_for
 
 
 def put(a: np.ndarray, index: tuple[slice, ...], shape: tuple[int, ...]) -> np.ndarray:
@@ -13,9 +15,32 @@ def put(a: np.ndarray, index: tuple[slice, ...], shape: tuple[int, ...]) -> np.n
     >>> put(np.array([1, 2]), (slice(0, 4, 2),), (4,)).tolist()
     [1, 0, 2, 0]
     """
-    out = np.zeros(shape, a.dtype)
-    out[index] = a
+    if a.ndim != 4:
+        out = np.zeros(shape, a.dtype)
+        out[index] = a
+        return out
+    out = empty(shape, a.dtype)
+    parallel_for(_put, shape[0], _steps(index, shape), a, out, out.reshape(shape[0], -1))
     return out
+
+
+def take(a: np.ndarray, index: tuple[slice, ...]) -> np.ndarray:
+    """Return a copy of ``a[index]``.
+
+    >>> take(np.arange(8).reshape(1, 2, 2, 2), (slice(0, 1), slice(1, 2), slice(0, 2), slice(1, 2))).ravel().tolist()
+    [5, 7]
+    """
+    part = a[index]
+    if a.ndim != 4:
+        return np.ascontiguousarray(part)
+    out = empty(part.shape, a.dtype)
+    parallel_for(_take, part.shape[0], _steps(index, a.shape), a, out)
+    return out
+
+
+def _steps(index: tuple[slice, ...], shape: tuple[int, ...]) -> np.ndarray:
+    """Return start and step of every axis."""
+    return np.array([part.indices(size)[::2] for part, size in zip(index, shape, strict=True)], np.int64)
 
 
 def scatter_add(g: np.ndarray, ids: np.ndarray, rows: int) -> np.ndarray:
@@ -30,6 +55,35 @@ def scatter_add(g: np.ndarray, ids: np.ndarray, rows: int) -> np.ndarray:
     out = np.zeros((rows, wide.shape[1]), np.int64 if g.dtype.kind == "i" else g.dtype)
     _scatter(wide, ids.reshape(-1).astype(np.int64), out)
     return out
+
+
+@kernel
+def _take(begin, end, steps, a, out):
+    for n in range(begin, end):
+        plane = a[steps[0, 0] + n * steps[0, 1]]
+        for i in range(out.shape[1]):
+            for j in range(out.shape[2]):
+                goal = out[n, i, j]
+                source = plane[steps[1, 0] + i * steps[1, 1], steps[2, 0] + j * steps[2, 1]]
+                for c in range(goal.size):
+                    goal[c] = source[steps[3, 0] + c * steps[3, 1]]
+
+
+@kernel
+def _put(begin, end, steps, a, out, flat):
+    for n in range(begin, end):
+        row, plane = flat[n], out[n]
+        for k in range(row.size):
+            row[k] = 0
+        place = (n - steps[0, 0]) // steps[0, 1]
+        if place < 0 or place >= a.shape[0] or steps[0, 0] + place * steps[0, 1] != n:
+            continue
+        for i in range(a.shape[1]):
+            for j in range(a.shape[2]):
+                source = a[place, i, j]
+                goal = plane[steps[1, 0] + i * steps[1, 1], steps[2, 0] + j * steps[2, 1]]
+                for c in range(source.size):
+                    goal[steps[3, 0] + c * steps[3, 1]] = source[c]
 
 
 @kernel

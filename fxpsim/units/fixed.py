@@ -185,7 +185,7 @@ class FixedUnit:
     def take(self, a: Value, index: tuple[slice, ...]) -> Value:
         """Return ``a[index]``."""
         a = self.narrow(a)
-        return Value(leaf(self.array(a)[index]), a.frac_bits, a.bound, a.nonnegative)
+        return Value(leaf(moves.take(self.array(a), index)), a.frac_bits, a.bound, a.nonnegative)
 
     def put(self, a: Value, index: tuple[slice, ...], shape: tuple[int, ...]) -> Value:
         """Return zeros with ``a`` in the places ``index``."""

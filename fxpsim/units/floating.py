@@ -84,7 +84,7 @@ class FloatUnit:
 
     def take(self, a: Value, index: tuple[slice, ...]) -> Value:
         """Return ``a[index]``."""
-        return Value(leaf(self.array(a)[index]), nonnegative=a.nonnegative)
+        return Value(leaf(moves.take(self.array(a), index)), nonnegative=a.nonnegative)
 
     def put(self, a: Value, index: tuple[slice, ...], shape: tuple[int, ...]) -> Value:
         """Return zeros with ``a`` in the places ``index``."""

@@ -112,17 +112,23 @@ class _Record:
         self.scalars: list[int | float] = []
 
     def enter(self, node: Node) -> int:
-        number = self.numbers.get(node)
+        numbers = self.numbers
+        number = numbers.get(node)
         if number is not None:
             return number
-        if node.array is not None:
-            entry = ("leaf", node.dtype, node.shape)
+        operands = node.operands
+        if operands:
+            for operand in operands:
+                if operand not in numbers:
+                    self.enter(operand)
+            self.entries.append((node.primitive, node.dtype, *[numbers[operand] for operand in operands]))
+        elif node.array is not None:
             self.arrays.append(node.array)
+            self.entries.append(("leaf", node.dtype, node.shape))
         elif node.scalar is not None:
-            entry = ("parameter", node.dtype)
             self.scalars.append(node.scalar)
+            self.entries.append(("parameter", node.dtype))
         else:
-            entry = (node.primitive, node.dtype, *[self.enter(operand) for operand in node.operands])
-        self.numbers[node] = number = len(self.entries)
-        self.entries.append(entry)
+            self.entries.append((node.primitive, node.dtype))
+        numbers[node] = number = len(numbers)
         return number

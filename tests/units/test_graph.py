@@ -86,7 +86,11 @@ def test_results_do_not_depend_on_the_number_of_threads(shape, dtype):
 
 def test_the_largest_float_is_found_by_its_bits():
     x = np.array([[-3.5, 0.0, 2.0], [1e-40, -0.0, 3.25]], np.float32)
-    for numbers, largest in ((x, 3.5), (x * np.float32(1e-40), 3.5e-40), (np.append(x, [[np.nan] * 3], 0), np.nan)):
+    for numbers, largest in (
+        (x, 3.5),
+        (x * np.float32(1e-40), np.float32(3.5) * np.float32(1e-40)),
+        (np.append(x, [[np.nan] * 3], 0), np.nan),
+    ):
         node = apply("magnitude_bits", apply("negate", leaf(numbers.astype(np.float32)), dtype="f32"), dtype="i32")
         ((low, high),) = evaluate([], [("range", node)])
         assert low == 0
