@@ -66,6 +66,15 @@ def test_overhead_of_a_run(interval: Any) -> None:
     assert got["adept_overhead_share_of_batch"] == pytest.approx(overhead / (BATCH * quantized + overhead))
 
 
+def test_micro_batches_spread_the_overhead(interval: Any) -> None:
+    joined, lines = record(WORK, history(interval)), switch(4, "conv", 5, 50)
+    one, four = (
+        found(adept_with_overhead(joined, WORK, lines, batch=BATCH, accumulation_steps=steps)) for steps in (1, 4)
+    )
+    assert four["adept_overhead_share"] < one["adept_overhead_share"]
+    assert four["adept_overhead_share_of_batch"] == pytest.approx(one["adept_overhead_share_of_batch"])
+
+
 def test_without_decisions_there_is_no_overhead(interval: Any) -> None:
     joined = record(WORK, history(interval))
     got = found(adept_with_overhead(joined, WORK, [], batch=BATCH))

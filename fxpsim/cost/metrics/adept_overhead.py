@@ -161,7 +161,8 @@ def adept_with_overhead(
         ),
         Metric(
             name="adept_overhead_share_of_batch",
-            value=overhead / (batch * quantized + overhead),
+            # an iteration is a micro-batch, and has its share of the step's overhead
+            value=overhead / (batch / accumulation_steps * quantized + overhead),
             unit="share",
             convention="ADEPT's overhead against the MAdds of all samples of a batch (the released code takes one)",
         ),
