@@ -90,8 +90,8 @@ def _thunk(context: Any, builder: Any, function: Any, kinds: tuple[Any, ...], bo
     flags: Any = Flags()
     flags.nrt = True
     flags.error_model = "numpy"
-    kinds = (types.int64, types.int64, *kinds)
-    compiled = context.compile_subroutine(builder, function, typed(types.none, *kinds), flags=flags, caching=False)
+    all_kinds = (types.int64, types.int64, *kinds)
+    compiled = context.compile_subroutine(builder, function, typed(types.none, *all_kinds), flags=flags, caching=False)
     thunk = ir.Function(builder.module, ir.FunctionType(_I64, [_I64] * 3), f"{builder.function.name}.thunk")
     thunk.linkage = "internal"
     thunk.attributes.add("noinline")  # once is enough
@@ -100,8 +100,9 @@ def _thunk(context: Any, builder: Any, function: Any, kinds: tuple[Any, ...], bo
     box = inside.inttoptr(data, box_type)
     fields = range(_FIRST, len(box_type.pointee.elements))
     arguments = [inside.load(cgutils.gep_inbounds(inside, box, 0, i)) for i in fields]
+    arguments = [_borrowed(context, inside, k, a) for k, a in zip(kinds, arguments, strict=True)]
     callee = context.declare_function(builder.module, compiled.fndesc)
-    status, _ = context.call_conv.call_function(inside, callee, types.none, kinds, [begin, end, *arguments])
+    status, _ = context.call_conv.call_function(inside, callee, types.none, all_kinds, [begin, end, *arguments])
     with inside.if_then(status.is_error, likely=False):
         flag = cgutils.gep_inbounds(inside, box, 0, _CODE)
         found = inside.cmpxchg(flag, _I64(0), inside.sext(status.code, _I64), "seq_cst", "seq_cst")
@@ -110,3 +111,20 @@ def _thunk(context: Any, builder: Any, function: Any, kinds: tuple[Any, ...], bo
             inside.store(info, cgutils.gep_inbounds(inside, box, 0, _INFO))
     inside.ret(_I64(0))
     return thunk, status
+
+
+def _borrowed(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    """Return an argument whose arrays are not counted: the caller of the entry keeps them alive.
+
+    Every view of an array would otherwise change its count, and the threads would pass the count's cache line to and
+    fro: a kernel that takes one row after the other got slower by a second thread.
+    """
+    if isinstance(kind, types.Array):
+        array = context.make_array(kind)(context, builder, value)
+        array.meminfo = cgutils.get_null_value(array.meminfo.type)
+        return array._getvalue()
+    if isinstance(kind, types.BaseTuple):
+        members: tuple[Any, ...] = getattr(kind, "types")  # noqa: B009  # its subclasses have it
+        parts = [_borrowed(context, builder, k, builder.extract_value(value, i)) for i, k in enumerate(members)]
+        return context.make_tuple(builder, kind, parts)
+    return value

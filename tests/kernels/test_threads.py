@@ -44,6 +44,16 @@ def fail(begin, end, seen, bad):
         seen[unit] += 1
 
 
+@kernel
+def add_rows(begin, end, tables, out):
+    for unit in range(begin, end):
+        row, more = tables[0][unit].reshape(-1), np.empty(3)
+        more[:] = 1
+        out[unit] = row.sum() + tables[1][unit, :2].sum() + more.sum()
+        if unit == 70:
+            raise ValueError("row 70")
+
+
 @pytest.fixture(params=[1, 2, 5])
 def members(request):
     before = threads.threads()
@@ -98,6 +108,19 @@ def test_an_error_arrives_after_the_other_threads_have_ended(members, bad):
     assert (seen == before).all()
     threads.parallel_for(fail, 100, seen, -1)  # and the crew works on
     assert (seen == before + 1).all()
+
+
+def test_arrays_are_neither_freed_nor_kept(members):
+    tables, out = (np.ones((100, 4)), np.full((100, 3), 2)), np.zeros(100)
+    threads.parallel_for(add_rows, 60, tables, out)
+    counts = [sys.getrefcount(a) for a in (*tables, out)]
+    for _ in range(20):
+        threads.parallel_for(add_rows, 60, tables, out)
+        with pytest.raises(ValueError, match="row 70"):
+            threads.parallel_for(add_rows, 100, tables, out)
+    assert out[:60].tolist() == [11.0] * 60
+    assert counts == [sys.getrefcount(a) for a in (*tables, out)]
+    assert all((a == b).all() for a, b in zip(tables, (1, 2), strict=True))
 
 
 def test_leaders_do_not_disturb_each_other():
