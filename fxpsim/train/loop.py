@@ -195,7 +195,7 @@ class Trainer:
         self.session.restore(state)
         self.session.precision.history = HistoryRecorder.from_state(state["history"])
         self.done, self.wall_s, self._sums = state["step"], state["wall_s"], state["sums"]
-        self._exact_loss = Fraction(state["exact_loss"])
+        self._exact_loss = Fraction(state.get("exact_loss", 0))
         self.train_loss, self.evaluation = state["train_loss"], state["evaluation"]
         self.last = state["stop_after"]
         self.directory.truncate(state["sizes"])
