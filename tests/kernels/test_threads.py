@@ -50,8 +50,6 @@ def add_rows(begin, end, tables, out):
         row, more = tables[0][unit].reshape(-1), np.empty(3)
         more[:] = 1
         out[unit] = row.sum() + tables[1][unit, :2].sum() + more.sum()
-        if unit == 70:
-            raise ValueError("row 70")
 
 
 @pytest.fixture(params=[1, 2, 5])
@@ -116,8 +114,6 @@ def test_arrays_are_neither_freed_nor_kept(members):
     counts = [sys.getrefcount(a) for a in (*tables, out)]
     for _ in range(20):
         threads.parallel_for(add_rows, 60, tables, out)
-        with pytest.raises(ValueError, match="row 70"):
-            threads.parallel_for(add_rows, 100, tables, out)
     assert out[:60].tolist() == [11.0] * 60
     assert counts == [sys.getrefcount(a) for a in (*tables, out)]
     assert all((a == b).all() for a, b in zip(tables, (1, 2), strict=True))
