@@ -10,7 +10,7 @@ added up over images (or over channels) first and over windows afterwards.
 """
 
 from enum import IntEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,11 @@ from fxpsim.kernels.threads import inline, parallel_for
 _TOGETHER = 8  # thresholds whose counters share the registers
 _MOST = 32768  # counters are as short as the keys
 _WORTH_SHARING = 1 << 23  # comparisons
+_SIGNED = {
+    np.dtype(source): np.dtype(target)
+    for target, sources in {"int16": "bBh", "int32": "Hi", "int64": "Iq"}.items()
+    for source in sources
+}
 
 
 class Key(IntEnum):
@@ -100,29 +105,30 @@ def _compiled(dtype: str, along: bool) -> Any:
     return compile_source(name, source, {"np": np, "count": count}), lanes
 
 
-def _key_type(codes: np.ndarray, key: Key, thresholds: tuple[int, ...]) -> str:
-    """Return the shortest type for keys: one that holds the thresholds is enough if longer keys are cut."""
+@lru_cache(maxsize=256)
+def _limits(item_size: int, key: Key, thresholds: tuple[int, ...]) -> tuple[np.ndarray, int]:
+    """Return the thresholds, filled up, in the shortest type that tells keys apart, and where longer keys are cut."""
     last = max(thresholds)
     # between the lowest bits 128 and 256 there is none
-    if last <= 255 or (key is Key.LOWEST_BIT and last == 256):
-        return "uint8"
-    return f"uint{8 * codes.itemsize}"
+    short = last <= 255 or (key is Key.LOWEST_BIT and last == 256)
+    key_type = np.dtype("uint8" if short else f"uint{8 * item_size}")
+    top = int(np.iinfo(key_type).max) >> (key_type == np.uint64)  # the keys of int64 are below 2^63
+    limits = np.full(-(-len(thresholds) // _TOGETHER) * _TOGETHER, top, key_type)
+    limits[: len(thresholds)] = np.minimum(thresholds, top)
+    return limits, top
 
 
 def _counted(codes: np.ndarray, key: Key, thresholds: tuple[int, ...], *, along: bool) -> np.ndarray:
-    size = 2 if codes.dtype in (np.int8, np.uint8, np.int16) else 4 if codes.dtype in (np.uint16, np.int32) else 8
-    matrix = np.ascontiguousarray(codes, f"int{8 * size}")
+    matrix = np.ascontiguousarray(codes, _SIGNED[codes.dtype])
     rows, columns = matrix.shape
-    key_type = _key_type(matrix, key, thresholds)
-    run, lanes = _compiled(key_type, along)
-    top = int(np.iinfo(key_type).max) >> (key_type == "uint64")  # the keys of int64 are below 2^63
-    keys = np.zeros((rows, -(-columns // lanes) * lanes), key_type)
-    limits = np.full(-(-len(thresholds) // _TOGETHER) * _TOGETHER, top, key_type)
-    limits[: len(thresholds)] = np.minimum(thresholds, top)
+    limits, top = _limits(matrix.itemsize, key, thresholds)
+    run, lanes = _compiled(limits.dtype.name, along)
+    width = -(-columns // lanes) * lanes
+    keys = (np.empty if width == columns else np.zeros)((rows, width), limits.dtype)
     counts = np.zeros((len(thresholds), rows if along else columns), np.int32)
     share = parallel_for if keys.size * limits.size >= _WORTH_SHARING else inline
     share(_keys, rows, matrix, int(key), top, keys)
-    share(run, rows if along else keys.shape[1] // lanes, keys, limits, counts)
+    share(run, rows if along else width // lanes, keys, limits, counts)
     return counts
 
 

@@ -12,7 +12,6 @@ Let s be the dropped bits and z(x) the trailing zeros of a code.
 Stochastic roundings flush by chance; their kernel counts while it rounds.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import isqrt
@@ -30,7 +29,6 @@ from fxpsim.numerics import Rounding
 
 _SIGNS = (Key.POSITIVE, Key.NEGATIVE)
 _OVERHEAD = 64  # comparisons that take as long as the limits for one code of a
-_WORTH_TWO = 1 << 23  # products: a thread for each count
 _WORTH_SHARING = 1 << 19  # pairs of counts
 
 
@@ -57,18 +55,8 @@ def losses(task: Task, spec: MacSpec, bounds: Bounds) -> Losses:
         return Losses(flushed=0, inexact=inexact)
     if spec.product_shift <= 0:
         return Losses(flushed=0, inexact=0)
-    found = [0, 0]
-
-    def count(begin: int, end: int) -> None:
-        for part in range(begin, end):
-            if part:
-                found[part] = _inexact(task, spec.product_shift, bounds)
-            elif not spec.rounding.is_stochastic:
-                found[part] = _flushed(task, spec, bounds)
-
-    share = parallel_for if task.m * task.k * task.n >= _WORTH_TWO else inline
-    share(count, 2)
-    return Losses(flushed=found[0], inexact=found[1])
+    flushed = 0 if spec.rounding.is_stochastic else _flushed(task, spec, bounds)
+    return Losses(flushed=flushed, inexact=_inexact(task, spec.product_shift, bounds))
 
 
 def products(task: Task) -> int:
@@ -105,34 +93,38 @@ def flush_limits(rounding: Rounding, shift: int) -> tuple[int, int]:
 
 
 @kernel
-def _paired(begin, end, first, second, totals):
-    """Add up the products along each row; a unit is a row."""
-    for row in range(begin, end):
-        a, b = first[row], second[row]
+def _matched(begin, end, a, b, totals):
+    """Pair the codes of a of each class with the codes of b that do not pass the class's threshold; a unit is a class.
+
+    ``a[i] - a[i + 1]`` are of class i; ``b[0] - b[i + 1]`` pass the first threshold, but not the class's own.
+    """
+    first = b[0]
+    for i in range(begin, end):
+        here, beyond, passing = a[i], a[i + 1], b[i + 1]
         total = np.int64(0)
-        for k in range(a.size):
-            total += np.int64(a[k]) * np.int64(b[k])
-        totals[row] = total
+        for k in range(first.size):
+            total += np.int64(here[k] - beyond[k]) * np.int64(first[k] - passing[k])
+        totals[i] = total
 
 
-def _sum_of_pairs(first: np.ndarray, second: np.ndarray) -> int:
-    """Return the sum of all products of two tables of counts."""
-    totals = np.empty(len(first), np.int64)
-    share = parallel_for if first.size >= _WORTH_SHARING else inline
-    share(_paired, len(first), first, second, totals)
+def _matches(a: np.ndarray, b: np.ndarray) -> int:
+    """Return how many pairs of a code of a and one of b match, over all k; see :func:`_matched`."""
+    totals = np.empty(len(a) - 1, np.int64)
+    share = parallel_for if a.size >= _WORTH_SHARING else inline
+    share(_matched, totals.size, a, b, totals)
     return int(totals.sum())
+
+
+@lru_cache(maxsize=256)
+def _powers(last: int, bound: int) -> tuple[int, ...]:
+    """Return 1, 2, 4 ... 2^last; the powers above all lowest bits are as good as the next one, and shorter."""
+    return tuple(1 << min(zeros, max(1, bound).bit_length()) for zeros in range(last + 1))
 
 
 def _by_zeros(task: Task, group: int, last: int, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
     """Return how many codes of a, and of b, have at least 0 ... last trailing zeros, at each k."""
-
-    def all_of(bound: int, count: Callable[[tuple[int, ...]], np.ndarray]) -> np.ndarray:
-        possible = min(last, max(1, bound).bit_length() - 1)
-        counts = count(tuple(1 << zeros for zeros in range(possible + 1)))
-        return np.concatenate([counts, np.zeros((last - possible, task.k), np.int32)])
-
-    a = all_of(bounds.a, lambda powers: census_of_a(task, group, Key.LOWEST_BIT, powers))
-    return a, all_of(bounds.b, lambda powers: along_rows(task.b[group], Key.LOWEST_BIT, powers))
+    a = census_of_a(task, group, Key.LOWEST_BIT, _powers(last, bounds.a))
+    return a, along_rows(task.b[group], Key.LOWEST_BIT, _powers(last, bounds.b))
 
 
 def _inexact(task: Task, shift: int, bounds: Bounds) -> int:
@@ -140,17 +132,13 @@ def _inexact(task: Task, shift: int, bounds: Bounds) -> int:
     total = 0
     for group in range(len(task.b)):
         a, b = _by_zeros(task, group, shift, bounds)
-        total += _sum_of_pairs(a[:-1] - a[1:], b[0] - b[:0:-1])
+        total += _matches(a, np.concatenate([b[:1], b[:0:-1]]))
     return total
 
 
 def _odd(task: Task, shift: int, bounds: Bounds) -> int:
     """Count the products with exactly ``shift`` trailing zeros."""
-    total = 0
-    for group in range(len(task.b)):
-        a, b = _by_zeros(task, group, shift + 1, bounds)
-        total += _sum_of_pairs(a[:-1] - a[1:], (b[:-1] - b[1:])[::-1])
-    return total
+    return _inexact(task, shift + 1, bounds) - (_inexact(task, shift, bounds) if shift else 0)
 
 
 def _flushed(task: Task, spec: MacSpec, bounds: Bounds) -> int:
@@ -167,31 +155,29 @@ def _flushed(task: Task, spec: MacSpec, bounds: Bounds) -> int:
 
 @lru_cache(maxsize=256)
 def _groups(limit: int, a_bound: int, b_bound: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return where the groups of ``|a|`` begin (and where the last one ends), and the largest ``|b|`` of each.
+    """Return where the groups of ``|a|`` begin (and the last one ends); 1 and the first ``|b|`` too large for each.
 
     Examples
     --------
     >>> _groups(10, 127, 127)
-    ((1, 2, 3, 4, 6, 11), (10, 5, 3, 2, 1))
+    ((1, 2, 3, 4, 6, 11), (1, 11, 6, 4, 3, 2))
     """
     begins, allowed = [1], []
     while begins[-1] <= min(limit, a_bound):
         allowed.append(min(limit // begins[-1], b_bound))
         begins.append(min(limit // allowed[-1], a_bound) + 1)
-    return tuple(begins), tuple(allowed)
+    return tuple(begins), (1, *(largest + 1 for largest in allowed))
 
 
 def _within(task: Task, limit: int, bounds: Bounds, a_key: Key, b_key: Key) -> int:
     """Count the products of two signs that are not zero and at most ``limit`` in magnitude."""
-    begins, allowed = _groups(limit, max(1, bounds.a), max(1, bounds.b))
-    if not allowed:
+    begins, too_large = _groups(limit, max(1, bounds.a), max(1, bounds.b))
+    if len(begins) == 1:
         return 0
-    total = 0
-    for group, matrix in enumerate(task.b):
-        a = census_of_a(task, group, a_key, begins)
-        b = along_rows(matrix, b_key, (1, *(largest + 1 for largest in allowed)))
-        total += _sum_of_pairs(a[:-1] - a[1:], b[0] - b[1:])
-    return total
+    return sum(
+        _matches(census_of_a(task, group, a_key, begins), along_rows(matrix, b_key, too_large))
+        for group, matrix in enumerate(task.b)
+    )
 
 
 @kernel

@@ -26,6 +26,7 @@ from numba.extending import intrinsic
 from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac.checked import write_checked, write_every
 from fxpsim.kernels.mac.ir_tools import I64
+from fxpsim.kernels.mac.nearest import without_bias, write_nearest
 from fxpsim.kernels.mac.tile import Tile
 from fxpsim.kernels.mac.writer import Writer, loop
 
@@ -43,7 +44,10 @@ def _write_clamped(w: Writer) -> Any:
     rows = [w.row_address(I64(i)) for i in range(w.tile.rows)]
 
     def chunk(k: Any, state: list[Any]) -> list[Any]:
-        sums = loop(w.builder, k, w.end_of_chunk(k), state[:-1], lambda k, sums: w.step(rows, k, sums))
+        end = w.end_of_chunk(k)
+        sums = loop(w.builder, k, end, state[:-1], lambda k, sums: w.step(rows, k, sums))
+        if w.tile.rounding == "nearest":
+            sums = without_bias(w, sums, w.builder.sub(end, k))
         inside, counts = w.visit(sums, state[-1])
         return [*inside, counts]
 
@@ -64,6 +68,8 @@ def micro_kernel(tile: Tile) -> Any:
     """
     limit = {"int32": types.int32, "float32": types.float32, "float64": types.float64}[tile.lane.sum_type]
     write_clamped = write_checked if tile.checked else write_every if tile.every else _write_clamped
+    if tile.rounding == "nearest" and tile.every:
+        write_clamped = write_nearest
     write_loop = _write_exact if tile.clamp == "none" else write_clamped
 
     @intrinsic

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fxpsim.kernels.jit import compile_source
+from fxpsim.kernels.jit import compile_source, kernel
 from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac.moves import pack_group
 from fxpsim.kernels.mac.tables import Grouping
@@ -108,7 +108,7 @@ _MEASURE = """if (g + 1) % {chunk} == 0 or g == groups - 1:
 
 @lru_cache(maxsize=64)
 def _compiled(lane: Lane, vectors: int) -> Any:
-    measured = lane.sum_type == "int32"
+    measured = lane.measures
     columns = lane.columns(cpu())
     name = f"mac_pack_{lane.name}_{vectors * columns}"
     source = _SOURCE.format(
@@ -122,6 +122,17 @@ def _compiled(lane: Lane, vectors: int) -> Any:
     )
     intrinsic = pack_group(lane.b_type, lane.group, columns, vectors, measured)
     return compile_source(name, source, {"np": np, "pack": intrinsic})
+
+
+@kernel
+def _column_sizes(b):
+    """Return the sum of the magnitudes of each column."""
+    sizes = np.zeros(b.shape[1], np.int64)
+    for k in range(b.shape[0]):
+        line = b[k]
+        for j in range(line.size):
+            sizes[j] += abs(np.int64(line[j]))
+    return sizes
 
 
 def pack(b: np.ndarray, grouping: Grouping, lane: Lane, vectors: int, *, measured: bool = False) -> Packed:
@@ -147,14 +158,14 @@ def pack(b: np.ndarray, grouping: Grouping, lane: Lane, vectors: int, *, measure
     sums = np.empty((panels, segments, width), np.int64)
     sizes = np.empty((panels, segments, width), np.int64)
     peaks = np.zeros(panels * segments, np.int64)
-    in_kernel = lane.sum_type == "int32"
+    in_kernel = lane.measures
     values = b.astype(lane.b_type, copy=False)
     run = _compiled(lane, vectors)
     share = parallel_for if b.size >= _WORTH_SHARING else inline
     share(run, panels * segments, values, grouping.source, data, groups, sums, sizes, peaks)
     magnitude = int(sizes.sum(axis=1).max()) if in_kernel else 0
     if measured and not in_kernel:
-        magnitude = int(np.abs(b.astype(np.int64)).sum(axis=0).max())
+        magnitude = int(_column_sizes(b).max())
     return Packed(
         data=data, width=width, panels=panels, groups=groups, sums=sums, magnitude=magnitude, peak=int(peaks.max())
     )

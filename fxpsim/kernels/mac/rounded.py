@@ -6,6 +6,8 @@ add up to at most ``K * R`` (from the formats) or ``(max |a| * largest column su
 - The products and what their rounding adds stay within 32 bits: ``P + 2^s <= 2^31``.
 - If no prefix can leave the accumulator's range, or if it wraps, the exact sum decides: in 32 bits where the bound
   above allows it, otherwise in segments of K that are flushed into 64 bits.
+- Halves to even come out of a fused multiply-add (:func:`fxpsim.kernels.mac.rounding.nearest_product`) if the
+  operands have up to 24 bits and the rounded products up to 22.
 - Saturation after each product (or chunk) is done in 32 bits if the largest code plus one product (chunk) fits. If
   twice the range does, too, sums are checked together and clamped only where one has left the range.
 
@@ -23,11 +25,11 @@ from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac.bounds import Bounds, fits, holds
 from fxpsim.kernels.mac.frames import image_of
 from fxpsim.kernels.mac.packing import Packed, pack
-from fxpsim.kernels.mac.rounding import LARGEST_SHIFT, formula
+from fxpsim.kernels.mac.rounding import LARGEST_SHIFT, NEAREST_OPERAND, NEAREST_PRODUCT, formula, nearest_anchor
 from fxpsim.kernels.mac.spec import MacSpec
 from fxpsim.kernels.mac.tables import single
 from fxpsim.kernels.mac.task import Task, merged
-from fxpsim.kernels.mac.tile import ROUND16, ROUND32, Lane, Tile
+from fxpsim.kernels.mac.tile import CHUNK, NEAREST, ROUND16, ROUND32, Lane, Tile
 from fxpsim.kernels.mac.tiles import Reading, run_tiles
 from fxpsim.numerics import Overflow, Rounding
 
@@ -48,20 +50,26 @@ class Plan:
 
 def rounded(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[int, int] | None:
     """Round the products in 32 bits and add them; None where that is not proven to give the accumulator's codes."""
-    if not _takes(task, spec, bounds):
+    lane = _lane(task, spec, bounds)
+    if lane is None:
         return None
-    lane = _lane(task, bounds)
     if spec.step == 1 and spec.rounding is not Rounding.JAM:
         task = merged(task, lane.columns(cpu()))
-    grouping = single(task.contraction, lane.group)
+    grouping = single(task.contraction, lane.group, even=lane is NEAREST)
     rows, vectors = _shape(task.n, lane.columns(cpu()), cpu().registers)
-    packed = [pack(b, grouping, lane, vectors) for b in task.b]
-    plan = _plan(task, spec, bounds, packed)
+    decided = holds(spec, bounds.k * _largest(spec, bounds), bounds.nonnegative)
+    packed = [pack(b, grouping, lane, vectors, measured=not decided) for b in task.b]
+    plan = _plan(task, spec, bounds, None if decided else packed)
     if plan is None:
         return None
     kind, numbers = formula(spec.rounding, spec.product_shift)
     span = spec.max_code - spec.min_code
-    every = plan.clamp != "none" and spec.step == 1 and span + (bounds.product >> spec.product_shift) + 1 < _INT32
+    every = plan.clamp != "none" and spec.step == 1 and span + _largest(spec, bounds) < _INT32
+    starts = None
+    if lane is NEAREST:
+        kind, numbers = "nearest", (nearest_anchor(spec.product_shift), 0, 0, 1)
+        if plan.clamp == "none":
+            starts = _anchored(numbers[0], grouping.offsets.size, plan, packed[0])
     tile = Tile(lane=lane, rows=rows, vectors=vectors, clamp=plan.clamp, every=every, rounding=kind)
     image = image_of(task.a, task.contraction.frame, lane.a_type, slack=lane.group - 1)
     limits = (0, 0) if plan.clamp == "none" else (spec.min_code, spec.max_code)
@@ -78,8 +86,9 @@ def rounded(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple
             out,
             first=group * task.n,
             columns=task.n,
+            starts=starts,
             segment=plan.segment,
-            period=plan.period,
+            period=CHUNK if lane is NEAREST and every else plan.period,
             low=limits[0],
             high=limits[1],
             min_code=spec.min_code,
@@ -90,10 +99,26 @@ def rounded(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple
     return overflowed, max_abs
 
 
-def _plan(task: Task, spec: MacSpec, bounds: Bounds, packed: list[Packed]) -> Plan | None:
+def _largest(spec: MacSpec, bounds: Bounds) -> int:
+    """Return the largest magnitude of a rounded product."""
+    return (bounds.product >> spec.product_shift) + 1
+
+
+def _anchored(anchor: int, groups: int, plan: Plan, packed: Packed) -> np.ndarray:
+    """Return what takes the anchors of all products away again, modulo 2^32, for each segment that starts anew."""
+    sizes = np.array([groups])
+    if plan.reading.flush:
+        sizes = np.minimum(plan.segment, groups - np.arange(0, groups, plan.segment))
+    starts = (-anchor * sizes).astype(np.int32)
+    return np.ascontiguousarray(np.broadcast_to(starts[:, None], (packed.panels, sizes.size, packed.width)))
+
+
+def _plan(task: Task, spec: MacSpec, bounds: Bounds, packed: list[Packed] | None) -> Plan | None:
     """Return how to get from sums to codes; None if 32 bits do not hold a saturating sum."""
-    product = (bounds.product >> spec.product_shift) + 1
-    largest = min(bounds.k * product, _from_data(task, spec, packed))
+    product = _largest(spec, bounds)
+    largest = bounds.k * product
+    if packed:
+        largest = min(largest, _from_data(task, spec, packed))
     proven = holds(spec, largest, bounds.nonnegative)
     if proven or spec.overflow is Overflow.WRAP:
         # an unsigned accumulator may wrap a small negative sum to a code that only 64 bits hold
@@ -108,19 +133,33 @@ def _plan(task: Task, spec: MacSpec, bounds: Bounds, packed: list[Packed]) -> Pl
     return Plan(reading=Reading(), clamp=clamp, segment=segment, period=spec.step)
 
 
-def _takes(task: Task, spec: MacSpec, bounds: Bounds) -> bool:
-    """Return whether the lane rounds these products."""
-    if spec.rounding.is_stochastic or not 0 <= spec.product_shift <= LARGEST_SHIFT:
-        return False
+def _lane(task: Task, spec: MacSpec, bounds: Bounds) -> Lane | None:
+    """Return the fastest lane that rounds these products; None if there is none."""
+    shift = spec.product_shift
+    if spec.rounding.is_stochastic or not 0 <= shift <= LARGEST_SHIFT:
+        return None
+    if _nearest(spec, bounds):
+        return NEAREST
     if spec.rounding is Rounding.JAM and not (task.contraction.frame.holds(task.a.shape) and task.k <= spec.max_code):
-        return False
-    operands = max(bounds.a, bounds.b) < _LARGEST_OPERAND
-    return operands and bounds.product + (1 << spec.product_shift) <= _INT32
-
-
-def _lane(task: Task, bounds: Bounds) -> Lane:
+        return None
+    if max(bounds.a, bounds.b) >= _LARGEST_OPERAND or bounds.product + (1 << shift) > _INT32:
+        return None
     narrow = fits(task.a, bounds.a, 16, True) and fits(task.b[0], bounds.b, 16, True)
     return ROUND16 if narrow and cpu().pairs != "none" else ROUND32
+
+
+def _nearest(spec: MacSpec, bounds: Bounds) -> bool:
+    """Return whether a fused multiply-add rounds these products, and its bits hold a saturating sum."""
+    product = _largest(spec, bounds)
+    most = bounds.product + (1 << spec.product_shift >> 1) >> spec.product_shift
+    exact = max(bounds.a, bounds.b) <= NEAREST_OPERAND and most <= NEAREST_PRODUCT
+    if spec.rounding is not Rounding.HALF_EVEN or spec.product_shift < 1 or not (exact and cpu().fma):
+        return False
+    if spec.overflow is Overflow.SATURATE_ZERO:
+        return False
+    if spec.step > 1 or spec.overflow is Overflow.WRAP:
+        return True
+    return spec.max_code - spec.min_code + product + nearest_anchor(spec.product_shift) < _INT32
 
 
 def _from_data(task: Task, spec: MacSpec, packed: list[Packed]) -> int:

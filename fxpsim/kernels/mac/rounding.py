@@ -12,16 +12,21 @@ Let p be a product, s the bits to drop and ``d = p + offset``. Every determinist
 with arithmetic shifts. A kernel is compiled per formula; the numbers, and so the shift, are given to it. One dot
 product makes d where the processor has it. The 1 is a number, too: LLVM turns the choice between a vector and the same
 plus a constant 1 into two instructions, but makes one masked addition if it does not know the 1.
+
+``half_even`` also comes out of one fused multiply-add of floats, if the rounded products are not too large; see
+:func:`nearest_product`.
 """
 
 from typing import Any
 
 from llvmlite import ir
 
-from fxpsim.kernels.mac.ir_tools import I32, I64, address, load
+from fxpsim.kernels.mac.ir_tools import I32, I64, address, call, load
 from fxpsim.numerics import Rounding
 
 LARGEST_SHIFT = 30
+NEAREST_OPERAND = 1 << 24  # what :func:`nearest_product` takes, in magnitude: binary32 holds every code up to here,
+NEAREST_PRODUCT = 1 << 22  # and the floats beside the anchor so many multiples to either side
 
 Numbers = tuple[int, int, int, int]
 
@@ -70,6 +75,24 @@ def formula(rounding: Rounding, shift: int) -> tuple[str, Numbers]:
             return "sticky", (shift, 0, mask, 1)
         case _:
             raise AssertionError(f"{rounding} needs random words")
+
+
+def nearest_anchor(shift: int) -> int:
+    """Return the bits of ``1.5 * 2^(23 + shift)``, in binary32: its neighbors are ``2^shift`` away."""
+    return (150 + shift) << 23 | 1 << 22
+
+
+def nearest_product(builder: Any, a: Any, b: Any, anchor: Any, *, negated: bool = False) -> Any:
+    """Write ``anchor + round(a * b / 2^shift)``, halves to even: one fused multiply-add of binary32.
+
+    The sum of a product and the anchor is rounded once, to a multiple of 2^shift, and the anchor is an even one.
+    Floats of one exponent, read as integers, count these multiples. So the result is the anchor's bits plus the
+    rounded product, as long as that is at most 2^22 in magnitude. ``negated`` is ``anchor - round(...)``.
+    """
+    kind = a.type
+    factor = builder.fneg(a) if negated else a
+    rounded = call(builder, f"llvm.fma.v{kind.count}f32", kind, factor, b, builder.bitcast(anchor, kind))
+    return builder.bitcast(rounded, anchor.type)
 
 
 def load_numbers(builder: Any, at: Any) -> list[Any]:

@@ -214,11 +214,17 @@ class Grouping:
 
 
 @lru_cache(maxsize=1024)
-def single(contraction: Contraction, group: int) -> Grouping:
-    """Give each k a group of its own, although the instruction reads ``group`` elements."""
-    source = np.full((contraction.cols.size, group), -1, np.int64)
-    source[:, 0] = np.arange(contraction.cols.size)
-    return Grouping(offsets=contraction.cols, source=source.reshape(-1))
+def single(contraction: Contraction, group: int, *, even: bool = False) -> Grouping:
+    """Give each k a group of its own, although the instruction reads ``group`` elements.
+
+    If asked for an even number of groups, an odd one gets another group: zeros of b times the last code of a.
+    """
+    cols = contraction.cols
+    more = even and cols.size % 2 == 1
+    source = np.full((cols.size + more, group), -1, np.int64)
+    source[: cols.size, 0] = np.arange(cols.size)
+    offsets = np.append(cols, cols[-1]) if more else cols
+    return Grouping(offsets=offsets, source=source.reshape(-1))
 
 
 @lru_cache(maxsize=1024)

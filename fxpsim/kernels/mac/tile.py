@@ -14,7 +14,7 @@ class Lane:
     Parameters
     ----------
     name : str
-        ``dot8``, ``dot16``, ``round16``, ``round32``, ``float32`` or ``float64``.
+        ``dot8``, ``dot16``, ``round16``, ``round32``, ``nearest``, ``float32`` or ``float64``.
     group : int
         Consecutive products that one lane of the instruction adds at once.
     a_type, b_type, sum_type : str
@@ -30,6 +30,11 @@ class Lane:
     sum_type: str
     exact_below: int
 
+    @property
+    def measures(self) -> bool:
+        """Whether packing b adds up its columns on the way."""
+        return self.sum_type == "int32" and self.b_type.startswith("int")
+
     def columns(self, target: Cpu) -> int:
         """Return the number of accumulators in one vector register."""
         return target.vector_bits // (8 * np.dtype(self.sum_type).itemsize)
@@ -39,6 +44,7 @@ DOT8 = Lane(name="dot8", group=4, a_type="uint8", b_type="int8", sum_type="int32
 DOT16 = Lane(name="dot16", group=2, a_type="int16", b_type="int16", sum_type="int32", exact_below=1 << 31)
 ROUND16 = Lane(name="round16", group=2, a_type="int16", b_type="int16", sum_type="int32", exact_below=1 << 31)
 ROUND32 = Lane(name="round32", group=1, a_type="int32", b_type="int32", sum_type="int32", exact_below=1 << 31)
+NEAREST = Lane(name="nearest", group=1, a_type="float32", b_type="float32", sum_type="int32", exact_below=1 << 31)
 FLOAT32 = Lane(name="float32", group=1, a_type="float32", b_type="float32", sum_type="float32", exact_below=1 << 24)
 FLOAT64 = Lane(name="float64", group=1, a_type="float64", b_type="float64", sum_type="float64", exact_below=1 << 53)
 

@@ -8,8 +8,8 @@ import numpy as np
 from llvmlite import ir
 
 from fxpsim.kernels.lanes import Cpu
-from fxpsim.kernels.mac.ir_tools import ELEMENTS, F64, I8, I16, I32, I64, address, call, load, repeat, store
-from fxpsim.kernels.mac.rounding import load_numbers, write_rounding
+from fxpsim.kernels.mac.ir_tools import ELEMENTS, F32, F64, I8, I16, I32, I64, address, call, load, repeat, store
+from fxpsim.kernels.mac.rounding import load_numbers, nearest_product, write_rounding
 from fxpsim.kernels.mac.tile import Tile
 
 
@@ -24,6 +24,7 @@ class Writer:
         self.from_at, self.sums_at, self.a_at, self.rows_at, self.cols_at, self.b_at = arguments[:6]
         self.groups, self.period, low, high, self.threshold, numbers_at = arguments[6:]
         self.element = ELEMENTS[tile.lane.sum_type]
+        self.factor = F32 if tile.lane.b_type == "float32" else self.element  # what a group of a is loaded as
         self.is_float = self.element is not I32
         self.count = tile.lane.columns(target)
         self.sum_type = ir.VectorType(self.element, self.count)
@@ -45,8 +46,11 @@ class Writer:
     def load_sums(self, base: Any, count: int | None = None) -> list[Any]:
         """Load consecutive accumulators, by default those of the tile."""
         count = self.tile.rows * self.tile.vectors if count is None else count
+        return self._load_vectors(base, count, self.sum_type)
+
+    def _load_vectors(self, base: Any, count: int, kind: Any) -> list[Any]:
         places = [self.builder.add(base, I64(index * self.vector_bytes)) for index in range(count)]
-        return [load(self.builder, place, self.sum_type) for place in places]
+        return [load(self.builder, place, kind) for place in places]
 
     def store_sums(self, base: Any, sums: list[Any]) -> None:
         """Store consecutive accumulators."""
@@ -56,12 +60,12 @@ class Writer:
     def load_b(self, k: Any) -> list[Any]:
         """Load group k of all columns."""
         row = address(self.builder, self.b_at, (k, self.tile.vectors * self.vector_bytes))
-        return self.load_sums(row, self.tile.vectors)
+        return self._load_vectors(row, self.tile.vectors, ir.VectorType(self.factor, self.count))
 
     def load_a(self, row_at: Any, k: Any) -> Any:
         """Load group k of a row: 32 bits of codes, or one float."""
         offset = load(self.builder, address(self.builder, self.cols_at, (k, 8)), I64)
-        return load(self.builder, address(self.builder, row_at, (offset, self.a_size)), self.element)
+        return load(self.builder, address(self.builder, row_at, (offset, self.a_size)), self.factor)
 
     def repeat(self, value: Any) -> Any:
         """Return a vector with the value in all lanes."""
@@ -131,6 +135,8 @@ class Writer:
 
     def _rounded(self, a: Any, b: Any) -> Any:
         """One rounded product per lane. Groups of two hold one code and a zero."""
+        if self.tile.rounding == "nearest":
+            return nearest_product(self.builder, a, b, self.numbers[0])
         offset = self.numbers[1]
         if self.tile.lane.group == 1:
             shifted = self.builder.add(self.builder.mul(a, b), offset)
