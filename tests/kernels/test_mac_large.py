@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fxpsim.kernels import mac, threads
-from fxpsim.kernels.mac import MacSpec
+from fxpsim.kernels.mac import MacSpec, dispatch
 
 ROUNDED = MacSpec(word_bits=15, overflow="saturate", product_shift=3, rounding="half_even")
 
@@ -25,6 +25,7 @@ CASES = [
     (-32768, np.int16, -32768, np.int16, 5_000),
     (-32768, np.int16, 32767, np.int16, 5_000),
     (255, np.uint8, -32768, np.int16, 20_000),
+    (65535, np.uint16, -32768, np.int16, 5_000),
 ]
 
 
@@ -45,6 +46,19 @@ def test_a_long_weight_gradient_flushes():
     exact = lengths * 255 * -128
     np.testing.assert_array_equal(result.codes[:, :, 0, 1], np.vectorize(wrapped)(exact, 32))
     assert result.overflowed == 3 * (exact < -(1 << 31)).sum() > 0
+
+
+@pytest.mark.parametrize("transpose_a", [False, True])
+def test_unsigned_words_take_the_integer_lane(transpose_a, monkeypatch):
+    rng = np.random.default_rng(4)
+    a, b = rng.integers(0, 1 << 16, (7, 300)), rng.integers(-(1 << 15), 1 << 15, (300, 20))
+    a[0], a[1] = 65535, a[1] >> 1
+    monkeypatch.setattr(dispatch, "FLOAT64", None)
+    stored = np.ascontiguousarray(a.T if transpose_a else a, np.uint16)
+    spec, bounds = MacSpec(word_bits=40), {"a_bound": 65535, "b_bound": 32768}
+    result = mac.matmul(stored, b.astype(np.int16), spec, **bounds, transpose_a=transpose_a)
+    np.testing.assert_array_equal(result.codes, a @ b)
+    assert result.overflowed == 0
 
 
 @pytest.mark.parametrize(("dtype", "other_type"), [(np.int8, np.int8), (np.int16, np.int16)])

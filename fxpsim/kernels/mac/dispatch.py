@@ -45,9 +45,14 @@ def exact_lane(task: Task, bounds: Bounds) -> Lane | None:
     a_fits_8 = fits(task.a, bounds.a, 8, False) or fits(task.a, bounds.a, 8, True)
     if cpu().dot and a_fits_8 and fits(task.b[0], bounds.b, 8, True):
         return DOT8
-    if fits(task.a, bounds.a, 16, True) and fits(task.b[0], bounds.b, 16, True):
-        return DOT16
+    if fits(task.b[0], bounds.b, 16, True) and (_is_short(task, bounds) or fits(task.a, bounds.a, 16, False)):
+        return DOT16  # unsigned words are split into bytes
     return FLOAT64 if bounds.total < FLOAT64.exact_below else None
+
+
+def _is_short(task: Task, bounds: Bounds) -> bool:
+    """Return whether the codes of a fit into the signed words of ``dot16``."""
+    return fits(task.a, bounds.a, 16, True)
 
 
 def clamped_lane(task: Task, spec: MacSpec, bounds: Bounds) -> Lane | None:
@@ -55,7 +60,8 @@ def clamped_lane(task: Task, spec: MacSpec, bounds: Bounds) -> Lane | None:
     limit = max(spec.max_code, -spec.min_code)
     reach = limit + spec.step * bounds.product
     whole = spec.step % DOT16.group == 0 and grouped(task.contraction, DOT16.group).is_whole
-    if whole and reach < DOT16.exact_below and exact_lane(task, bounds) in {DOT8, DOT16}:
+    short = _is_short(task, bounds) and fits(task.b[0], bounds.b, 16, True)
+    if whole and reach < DOT16.exact_below and short:
         return DOT16
     # one fused multiply-add of codes rounds only sums that are out of range, and never back into it
     lone = spec.step == 1 and cpu().fma
@@ -135,7 +141,8 @@ def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[
         bounds = replace(bounds, a=max(1, min(bounds.a, a_max)))
     # an unsigned accumulator may wrap a small negative sum to a code that only 64 bits hold
     wide = largest >= _INT32 or (not proven and spec.max_code >= _INT32)
-    split, segment = _segments(lane, bounds) if wide and lane.sum_type == "int32" else (False, 0)
+    long = lane is DOT16 and not (_is_short(task, bounds) or (from_data and bounds.a < 1 << 15))
+    split, segment = _segments(lane, bounds, long) if long or (wide and lane.sum_type == "int32") else (False, 0)
     reading = Reading(flush=segment > 0, split=split, wrap=not proven)
     image = image_of(
         task.a, contraction.frame, lane.a_type, slack=0 if grouping.is_whole else lane.group, bias=bias, split=split
@@ -170,9 +177,12 @@ def _by_blas(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tupl
     return None if sums is None else blas.finish(sums, spec, out)
 
 
-def _segments(lane: Lane, bounds: Bounds) -> tuple[bool, int]:
-    """Return whether to split a, and after how many groups to flush, so that no 32-bit sum overflows."""
-    for split in (False, True):
+def _segments(lane: Lane, bounds: Bounds, long: bool) -> tuple[bool, int]:
+    """Return whether to split a, and after how many groups to flush, so that no 32-bit sum overflows.
+
+    ``long`` codes of a have to be split anyway.
+    """
+    for split in (True,) if long else (False, True):
         product = (255 if split else bounds.a) * bounds.b
         groups = (_INT32 - 1) // (product * lane.group) // SEGMENT * SEGMENT
         if groups:

@@ -132,10 +132,14 @@ def image_of(
         Return two images, one after the other: the codes shifted right by 8 bits, and their low 8 bits.
     """
     # a signed byte plus 128 is the unsigned byte with the first bit inverted
-    values = operand.astype(np.int8, copy=False).view(np.uint8) if bias else operand.astype(dtype, copy=False)
+    if split:
+        values = operand
+    else:
+        values = operand.astype(np.int8, copy=False).view(np.uint8) if bias else operand.astype(dtype, copy=False)
     if frame.holds(values.shape) and not (slack or bias or split):
         return values.reshape(-1)
-    parts = (values >> 8, values & 255) if split else (values,)
+    # either part fits, even of an unsigned word
+    parts = tuple(part.astype(dtype, copy=False) for part in (values >> 8, values & 255)) if split else (values,)
     share = parallel_for if frame.size >= _WORTH_SHARING else inline
     image = aligned_empty(len(parts) * frame.size + slack, dtype)
     image[len(parts) * frame.size :] = 0
