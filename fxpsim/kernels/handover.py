@@ -3,8 +3,8 @@
 ``entry(kernel)(board, units, count, *args)`` does what ``kernel(0, units, *args)`` does, with the units shared among
 the members of a :class:`~fxpsim.kernels.crew.Crew`. Python hands the arguments over once. The entry lays them in a
 *box* on its stack and gives the crew the addresses of the box and of a *thunk*, a C function that takes
-``(begin, end, box)`` and calls the kernel. The first error of any call ends up in the box, and the entry raises it (and, as ever with Numba,
-the arguments then keep a reference too many).
+``(begin, end, box)`` and calls the kernel. The first error of any call ends up in the box, and the entry raises it;
+as ever with Numba, an error leaves the arguments with a reference too many.
 """
 
 from functools import cache

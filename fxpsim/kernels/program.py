@@ -53,8 +53,7 @@ class Program:
     stores : tuple of (value, dtype)
         Values written to arrays.
     reductions : tuple of (kind, value)
-        ``sum`` (exact, of integers), ``range`` (smallest and largest integer), ``max_abs`` (of a stored float: the
-        largest absolute value), ``column_sum``.
+        ``sum`` (exact, of integers), ``range`` (smallest and largest integer, 0 included), ``column_sum``.
     columns : bool
         Whether the kernel walks rows of columns; otherwise everything is one flat run.
     """
@@ -85,15 +84,13 @@ class Layout:
     """Where a program's kernel finds its arguments and leaves its reductions; worked out once for each structure.
 
     Scalar reductions share one array ``totals`` of int64 with a row for each unit: a sum takes one column, a range two
-    (minus the smallest, the largest), a largest magnitude one (the bits of the float, which order like it).
+    (minus the smallest, the largest).
     """
 
     def __init__(self, program: Program) -> None:
         self.dtypes = [DTYPES[dtype] for _, dtype in program.stores]
         self.integers = [i for i, dtype in enumerate(program.parameters) if dtype != "f32"]
         self.floats = [i for i, dtype in enumerate(program.parameters) if dtype == "f32"]
-        stored = [value for value, _ in program.stores]
-        self.views = [stored.index(value) for kind, value in program.reductions if kind == "max_abs"]
         self.by_column = {
             i: np.float32 if program.dtype(value) == "f32" else np.int64
             for i, (kind, value) in enumerate(program.reductions)
@@ -137,10 +134,8 @@ class Layout:
             at = self.places[i]
             if kind == "sum":
                 found.append(sums[at])
-            elif kind == "range":
-                found.append((-tops[at], tops[at + 1]))
             else:
-                found.append(np.array([tops[at]], np.int32).view(np.float32)[0])
+                found.append((-tops[at], tops[at + 1]))
         return found
 
 
@@ -171,7 +166,7 @@ def run(
     stores : list of ndarray
         Flat arrays of ``rows * columns`` elements.
     reductions : list
-        ``int`` (sum), ``(int, int)`` (range), ``float32`` (max_abs), ndarray of ``columns`` (column_sum: int64 or
+        ``int`` (sum), ``(int, int)`` (range), ndarray of ``columns`` (column_sum: int64 or
         float32, summed in an order that depends on the shape alone).
     """
     plan = program.layout
@@ -186,7 +181,6 @@ def run(
         arguments.append(np.array([parameters[i] for i in plan.floats], np.float32))
     arguments += inputs
     arguments += outputs
-    arguments += [outputs[i].view(np.int32) for i in plan.views]
     by_column = {i: np.zeros((units, cut.numbers[1]), dtype) for i, dtype in plan.by_column.items()}
     arguments += by_column.values()
     share = inline if units < PARALLEL_UNITS else parallel_for

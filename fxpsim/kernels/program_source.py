@@ -43,7 +43,6 @@ def program_source(program: Program, layout: Layout) -> tuple[str, dict[str, Any
         *(["floats"] if "f32" in program.parameters else []),  # an all-integer program touches no float at all
         *(f"in{i}" for i in range(len(program.inputs))),
         *(f"out{i}" for i in range(len(program.stores))),
-        *(f"view{i}" for i, (kind, _) in enumerate(program.reductions) if kind == "max_abs"),
         *(f"slot{i}" for i in layout.by_column),
     ]
     lines = [
@@ -132,9 +131,7 @@ class _Body:
         lines += [f"y{i} = out{i}[a:b]" for i in range(len(self.program.stores))]
         lines += [f"w{k} = words{k}[a - origin : b - origin]" for k in self.noises]
         for i, (kind, value) in enumerate(self.program.reductions):
-            if kind == "max_abs":
-                lines.append(f"z{i} = view{i}[a:b]")
-            elif kind == "sum" and self._is_short(value):
+            if kind == "sum" and self._is_short(value):
                 lines.append(f"c{i} = np.int32(0)")
             elif kind == "column_sum":
                 lines.append(f"s{i} = slot{i}[unit]")
@@ -188,19 +185,14 @@ class _Body:
             elif kind == "range":
                 zero = "np.int32(0)" if self.program.dtype(value) not in ("i64",) else "np.int64(0)"
                 lines += [f"low{i} = {zero}", f"high{i} = {zero}"]
-            elif kind == "max_abs":
-                lines.append(f"m{i} = np.int32(0)")
         return lines
 
     def after_loop(self) -> list[str]:
-        # the bits of a non-negative float order like the float: the largest absolute value is an integer maximum
-        lines = []
-        for i, (kind, value) in enumerate(self.program.reductions):
-            if kind == "sum" and self._is_short(value):
-                lines.append(f"r{i} += np.int64(c{i})")
-            elif kind == "max_abs":
-                lines += [f"for i in range(z{i}.size):", f"    m{i} = max(m{i}, np.int32(z{i}[i] & 0x7fffffff))"]
-        return lines
+        return [
+            f"r{i} += np.int64(c{i})"
+            for i, (kind, value) in enumerate(self.program.reductions)
+            if kind == "sum" and self._is_short(value)
+        ]
 
     def reduction_ends(self) -> list[str]:
         lines = []
@@ -208,8 +200,6 @@ class _Body:
             kind = self.program.reductions[i][0]
             if kind == "sum":
                 lines.append(f"totals[unit, {at}] = r{i}")
-            elif kind == "range":
-                lines += [f"totals[unit, {at}] = -np.int64(low{i})", f"totals[unit, {at + 1}] = high{i}"]
             else:
-                lines.append(f"totals[unit, {at}] = m{i}")
+                lines += [f"totals[unit, {at}] = -np.int64(low{i})", f"totals[unit, {at + 1}] = high{i}"]
         return lines
