@@ -10,8 +10,11 @@ from fxpsim.kernels import mac
 from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac import MacSpec, dispatch, rounded
 from fxpsim.kernels.mac.bounds import Bounds
+from fxpsim.kernels.mac.packing import pack
 from fxpsim.kernels.mac.spec import ORDERS
+from fxpsim.kernels.mac.tables import single
 from fxpsim.kernels.mac.task import matmul_task
+from fxpsim.kernels.mac.tile import NEAREST
 from fxpsim.numerics import Rounding
 from fxpsim.numerics import oracle as numbers
 
@@ -141,6 +144,17 @@ def test_long_sums_are_flushed(bits, signed, value, rounding, shift):
     b[:, 1] = -1
     spec = MacSpec(word_bits=bits, signed=signed, product_shift=shift, rounding=rounding)
     assert both(a, b, spec, 32768, 32768)
+
+
+def test_an_odd_number_of_products_is_filled_up_with_zeros():
+    """Whatever lies before b in memory: here the largest codes."""
+    memory = np.full((76, 64), 32767, np.float32)
+    a, b = np.full((3, 75), 50, np.int16), np.full((75, 64), 700, np.int16)
+    memory[1:] = b
+    grouping = single(matmul_task(a, b, False, False).contraction, 1, even=True)
+    packed = pack(memory[1:], grouping, NEAREST, 1)
+    assert packed.data.size == 76 * 64
+    assert packed.data.sum() == 75 * 64 * 700
 
 
 @pytest.mark.parametrize("overflow", ["wrap", "saturate"])

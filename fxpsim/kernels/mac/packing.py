@@ -84,7 +84,7 @@ def {name}(begin, end, b, source, data, groups, sums, sizes, peaks):
         for g in range(segment * {segment}, min(groups, (segment + 1) * {segment})):
             target_at = data.ctypes.data + (panel * groups + g) * {width} * {group} * {size}
             k = source[g * {group}]
-            if columns == {width} and source[g * {group} + {group} - 1] == k + {group} - 1:
+            if k >= 0 and columns == {width} and source[g * {group} + {group} - 1] == k + {group} - 1:
                 pack(b.ctypes.data + (k * pitch + first) * {size}, pitch, target_at, sums_at, sizes_at)
             else:
                 for q in range({group}):
