@@ -4,6 +4,7 @@ from fxpsim.optim.accumulation import GradientSum
 from fxpsim.optim.adam import Adam, AdamW
 from fxpsim.optim.base import Optimizer, global_scale
 from fxpsim.optim.grid import GridSgd, NitiSgd
+from fxpsim.optim.madam import Madam
 from fxpsim.optim.plateau import Plateau
 from fxpsim.optim.registry import optimizers
 from fxpsim.optim.schedules import ListeningSchedule, Schedule, schedules
@@ -15,8 +16,9 @@ __all__ = [
     "GradientSum",
     "GridSgd",
     "IntegerSgd",
-    "NitiSgd",
     "ListeningSchedule",
+    "Madam",
+    "NitiSgd",
     "NormalizedSgd",
     "Optimizer",
     "Plateau",

@@ -61,7 +61,7 @@ class GridSgd(Optimizer):
         """Update one tensor."""
         if not decay:
             raise _no_rate(type(self).__name__)
-        moved = np.rint(np.ldexp(_values(grad), self.grid_bits))
+        moved = np.rint(np.ldexp(values_of(grad), self.grid_bits))
         return moved_on_grid(master, moved, -self.grid_bits, int(self.limit * 2**self.grid_bits))
 
 
@@ -103,7 +103,7 @@ class NitiSgd(Optimizer):
         if exponent is None:
             largest = float(np.abs(master.read()).max(initial=0))
             exponent = np.array([np.frexp(largest)[1] - 7 if largest else 0], np.int64)
-        counts = moved_on_grid(master, np.ldexp(_values(grad), grad.frac_bits), int(exponent[0]), NITI_LARGEST)
+        counts = moved_on_grid(master, np.ldexp(values_of(grad), grad.frac_bits), int(exponent[0]), NITI_LARGEST)
         master.moments["exponent"] = exponent
         return counts
 
@@ -134,7 +134,7 @@ def moved_on_grid(master: Master, moved: np.ndarray, exponent: int, largest: int
     return {"master": found}
 
 
-def _values(grad: Value) -> Any:
+def values_of(grad: Value) -> Any:
     """Return a gradient's values, exactly."""
     if grad.node.array is None:
         evaluate([(grad.node, "f32" if grad.frac_bits is None else "i64")])

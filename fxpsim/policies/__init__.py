@@ -5,12 +5,14 @@ from fxpsim.policies.apt import Apt
 from fxpsim.policies.base import Decision, Moment, Policy, State, Statistics, policies
 from fxpsim.policies.cyclic import Cyclic
 from fxpsim.policies.dynasty import Dynasty
+from fxpsim.policies.hgq import LearnedBits
 from fxpsim.policies.marvin import Marvin
 from fxpsim.policies.muppet import Muppet
 from fxpsim.policies.progressive import Progressive
 from fxpsim.policies.sample import Sample
 from fxpsim.policies.state import from_json, to_json
 from fxpsim.policies.static import Static
+from fxpsim.policies.stepped import Stepped
 
 __all__ = [
     "Adept",
@@ -18,6 +20,7 @@ __all__ = [
     "Cyclic",
     "Decision",
     "Dynasty",
+    "LearnedBits",
     "Marvin",
     "Moment",
     "Muppet",
@@ -27,6 +30,7 @@ __all__ = [
     "State",
     "Static",
     "Statistics",
+    "Stepped",
     "from_json",
     "policies",
     "to_json",

@@ -21,7 +21,7 @@ def to_json(state: Any) -> Any:
     if isinstance(state, np.ndarray):
         fixed = np.ascontiguousarray(state.astype(state.dtype.newbyteorder("<"), copy=False))
         text = base64.b64encode(fixed.tobytes()).decode()
-        return {KEY: text, "dtype": fixed.dtype.str, "shape": list(fixed.shape)}
+        return {KEY: text, "dtype": fixed.dtype.str, "shape": list(state.shape)}
     if isinstance(state, Fraction):
         return {RATIO: [state.numerator, state.denominator]}
     if isinstance(state, dict):

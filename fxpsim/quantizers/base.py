@@ -240,6 +240,12 @@ class TensorQuantizer(ABC):
         """
         return None
 
+    def histogram(self, encoded: Encoded) -> dict[int, int] | None:
+        """Return the elements by word length where lengths vary within a tensor, as a history records them."""
+        reading = encoded.reading
+        varies = isinstance(reading, Linear) and reading.scale.word_bits is not None
+        return encoded.bits_histogram() if varies else None
+
     def saturated(self, x: Array | QTensor, encoded: Encoded) -> int:
         """Return how many elements lie more than half a step beyond the last code that they could have."""
         if encoded.transform is not None or not isinstance(encoded.reading, Linear):

@@ -46,11 +46,21 @@ class HighGranularity(TensorQuantizer):
     source = "HGQ (arXiv 2405.00645)"
     takes_codes = True
     widths = (-23, 23)
+    bits_are_words = False
 
     @property
     def stochastic(self) -> bool:
         """Never: rounds half up."""
         return False
+
+    def histogram(self, encoded: Encoded) -> dict[int, int] | None:
+        """Return the elements by the bits of their magnitudes, as EBOPs count them; 0 is pruned."""
+        bits, counts = np.unique(magnitude_bits(encoded), return_counts=True)
+        return dict(zip(bits.tolist(), counts.tolist(), strict=True))
+
+    def saturated(self, x: Array | QTensor, encoded: Encoded) -> int:
+        """Return none: words grow with the codes."""
+        return 0
 
     def encode(self, x: Array | QTensor, *, bits: Bits, random: RandomBits | None = None) -> Encoded:
         """Return the codes; see :meth:`TensorQuantizer.encode`. ``bits`` is the fraction length, -23 to 23."""

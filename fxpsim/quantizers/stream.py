@@ -115,7 +115,6 @@ def stream_codes(method: TensorQuantizer, x: NDArray[Any] | QTensor, encoded: En
         if scale.zero_point.any():
             wide = np.int16 if encoded.format.word_bits < 16 else np.int32
             codes = codes.astype(wide) - scale.full(encoded.shape)[1].astype(wide)
-    varies = products is None and encoded.linear("stream_codes").scale.word_bits is not None
     return StreamCodes(
         codes=codes,
         word_bits=word_bits,
@@ -124,7 +123,7 @@ def stream_codes(method: TensorQuantizer, x: NDArray[Any] | QTensor, encoded: En
         transform=encoded.transform,
         products=products,
         counts=_counts(method, x, encoded),
-        bits_histogram=encoded.bits_histogram() if varies else None,
+        bits_histogram=method.histogram(encoded),
     )
 
 

@@ -23,6 +23,7 @@ SETTINGS = [
     ("muppet", {"resolution": 2, "patience": 1, "beta": 0.0}),
     ("dynasty", {"adapts": ["weight", "activation@weight_grad", "activation", "error"], "target": 3.0}),
     ("dynasty", {"sensitivity": "magnitude", "tile": 2, "sample_every": 3}),
+    ("hgq", {"rate": 1000.0, "beta": 1e-5}),
     ("cpt", {"cycles": 3, "range_test": True, "test_steps": 10}),
     ("fractrain_pfq", {"forward": [3, 5], "backward": [6, 7], "window": 2, "threshold": 0.5}),
 ]
@@ -104,7 +105,9 @@ def test_bits_stay_in_range_and_replay_decides_alike(name, options, codes):
     policy, state = fresh(name, options)
     assert advance(policy, state, range(STEPS), codes=codes)[1] == decisions
     moved = len({str(step) for step in decisions}) > 1
-    waits = name in ("muppet", "fractrain_pfq") and not options  # for violations, for a loss that stands still
+    waits = (
+        name in ("muppet", "fractrain_pfq", "hgq") and not options
+    )  # for violations, a loss that stands still, half a bit
     assert moved is (name != "static" and not waits)
 
 
