@@ -43,22 +43,31 @@ def test_every_layer_has_its_error(trained):
 
 
 def test_measured_variances_lie_below_the_bound_and_near_the_prediction(rows):
-    assert all(row["variance"] <= row["bound"] for row in rows if row["method"] != "PTQ")
-    ratios = [row["variance"] / row["predicted"] for row in rows if row["layer"] == "fc1" and row["word_bits"] >= 6]
-    assert np.allclose(ratios, 1, atol=0.25)
+    assert all(row["variance"] <= row["bound"] for row in rows)
+    for method in ("PSQ", "BHQ"):
+        ratios = [
+            by(rows, method, 6)[layer]["variance"] / by(rows, method, 6)[layer]["predicted"] for layer in ("fc1", "fc2")
+        ]
+        assert np.allclose(ratios, 1, atol=0.3)
 
 
 def test_every_bit_less_is_four_times_the_variance(rows):
     for method in ("PSQ", "BHQ"):
         eight, six = (sum(row["variance"] for row in by(rows, method, b).values()) for b in (8, 6))
-        assert six / eight == pytest.approx((255 / 63) ** 2, rel=0.1)
+        assert six / eight == pytest.approx((255 / 63) ** 2, rel=0.3)
 
 
-@pytest.mark.parametrize("word_bits", [8, 5, 4])
-def test_samples_of_their_own_range_beat_one_range_and_mixed_samples_beat_both(rows, word_bits):
-    ptq, psq, bhq = (by(rows, name, word_bits) for name in ("PTQ", "PSQ", "BHQ"))
-    for layer in ("fc1", "fc2", "fc3"):
-        assert ptq[layer]["variance"] > psq[layer]["variance"] > bhq[layer]["variance"]
+def test_a_range_for_every_sample_beats_one_and_mixing_samples_beats_both(rows):
+    ptq, psq, bhq = (by(rows, name, 4) for name in ("PTQ, zero not aligned", "PSQ", "BHQ"))
+    total = [sum(found[layer]["variance"] for layer in ("fc1", "fc2")) for found in (ptq, psq, bhq)]
+    assert total[0] > 1.5 * total[1]
+    assert total[1] > total[2]
+
+
+def test_a_code_for_zero_costs_nothing_where_gradients_are_zero(rows):
+    """Most errors in front of a ReLU are zero: with zero a code they have no variance, whatever the range."""
+    aligned, shifted = by(rows, "PTQ", 4)["conv2"], by(rows, "PTQ, zero not aligned", 4)["conv2"]
+    assert aligned["variance"] < shifted["variance"] / 2
 
 
 def test_gradients_vary_more_with_quantized_errors(trained):
