@@ -119,3 +119,16 @@ def test_count_rules_of_convolution_and_matmul():
         108,
         192,
     )
+
+
+def test_count_rule_of_batched_products():
+    from fxpsim.autodiff.backward import backward
+
+    engine = reference_engine()
+    counter = engine.counter = WorkloadCounter()
+    a, b = (Tensor(engine, engine.vector.load(np.ones(s), None), requires_grad=True) for s in ((5, 2, 3), (5, 3, 4)))
+    output = ops.batched_matmul(ops.cast(a, stream="activation"), ops.cast(b, stream="weight"))
+    backward(output, engine.tensor(np.ones(output.shape)))
+    names = ("m", "k", "n", "a_elements", "b_elements", "out_elements", "count")
+    rows = {tuple(row[name] for name in names) for row in counter.gemms}
+    assert rows == {(2, 3, 4, 30, 60, 40, 5), (2, 4, 3, 40, 60, 30, 5), (3, 2, 4, 30, 40, 60, 5)}

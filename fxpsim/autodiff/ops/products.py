@@ -42,7 +42,7 @@ class BatchedMatmul(Op):
         """One GEMM for each of the batch."""
         a, b = shapes
         k = a[1] if transpose_a else a[2]
-        elements = math.prod(a[1:]), math.prod(b[1:]), math.prod(out[1:])
+        elements = math.prod(a), math.prod(b), math.prod(out)
         counter.mac(layer, pass_, self.name, (out[1], k, out[2]), elements, out[0])
 
 
