@@ -62,8 +62,34 @@ def _interleaved(begin, end, x, out, height, top, step, left, line, pitch, bias)
                     inside[c] = values[c] + bias
 
 
+@kernel
+def _interleaved_bytes(begin, end, x, out, height, top, step, left, line, pitch):
+    """Write rows of two frames: the codes shifted right by 8 bits, and their low 8 bits, half of ``out`` further on."""
+    size = line * pitch[0]
+    half = out.size // 2
+    for unit in range(begin, end):
+        n, y = unit // height, unit % height
+        highs, lows = out[unit * size : (unit + 1) * size], out[half + unit * size : half + (unit + 1) * size]
+        highs[:] = 0
+        lows[:] = 0
+        source = y - top
+        if source < 0 or source % step or source // step >= x.shape[1]:
+            continue
+        pixels = x[n, source // step]
+        # without gaps a row is one run
+        whole = pitch[1] == 1
+        count = 1 if whole else pixels.shape[0]
+        for i in range(count):
+            values = pixels.reshape(-1) if whole else pixels[i]
+            at = (left + i * pitch[1]) * pitch[0]
+            high, low = highs[at : at + values.size], lows[at : at + values.size]
+            for c in range(values.size):
+                high[c] = values[c] >> 8
+                low[c] = values[c] & 255
+
+
 _PLANAR = '''\
-def mac_planar_{dtype}(begin, end, x, out, height, top, left, phases, columns, blocks, bias):
+def {name}(begin, end, x, out, height, top, left, phases, columns, blocks, bias):
     """Write rows of planar frames; a unit is one row of up to {block} channels of one frame."""
     width, channels = x.shape[2], x.shape[3]
     row = phases * columns
@@ -75,7 +101,7 @@ def mac_planar_{dtype}(begin, end, x, out, height, top, left, phases, columns, b
         for i in range(width):
             values, into = x[n, y, i, c0 : c0 + wide], line[i * wide : (i + 1) * wide]
             for c in range(into.size):
-                into[c] = values[c] + bias
+                into[c] = {code}
         base = ((n * channels + c0) * height + y + top) * row
         pitch = height * row
         for p in range(phases):
@@ -104,13 +130,19 @@ def mac_planar_{dtype}(begin, end, x, out, height, top, left, phases, columns, b
 _BLOCK = 128  # channels per unit
 
 
+# what a planar frame holds of a code
+_CODES = {"": "values[c] + bias", "high": "values[c] >> 8", "low": "values[c] & 255"}
+
+
 @cache
-def _planar(dtype: str) -> Any:
+def _planar(dtype: str, part: str) -> Any:
     large, small = 128 // (8 * np.dtype(dtype).itemsize), 64 // (8 * np.dtype(dtype).itemsize)
-    source = _PLANAR.format(dtype=dtype, block=_BLOCK, large=large, small=small, size=np.dtype(dtype).itemsize)
+    name = "_".join(["mac_planar", dtype, *([part] if part else [])])
+    sizes = {"block": _BLOCK, "large": large, "small": small, "size": np.dtype(dtype).itemsize}
+    source = _PLANAR.format(name=name, dtype=dtype, code=_CODES[part], **sizes)
     signed = f"int{8 * np.dtype(dtype).itemsize}"
     squares = {"transpose_large": transpose_block(signed, large), "transpose_small": transpose_block(signed, small)}
-    return compile_source(f"mac_planar_{dtype}", source, {"np": np, **squares})
+    return compile_source(name, source, {"np": np, **squares})
 
 
 def image_of(
@@ -138,21 +170,24 @@ def image_of(
         values = operand.astype(np.int8, copy=False).view(np.uint8) if bias else operand.astype(dtype, copy=False)
     if frame.holds(values.shape) and not (slack or bias or split):
         return values.reshape(-1)
-    # either part fits, even of an unsigned word
-    parts = tuple(part.astype(dtype, copy=False) for part in (values >> 8, values & 255)) if split else (values,)
+    parts = ("high", "low") if split else ("",)  # either part fits, even of an unsigned word
     share = parallel_for if frame.size >= _WORTH_SHARING else inline
     image = aligned_empty(len(parts) * frame.size + slack, dtype)
     image[len(parts) * frame.size :] = 0
+    codes = image[: len(parts) * frame.size]
     empty = image.dtype.type(bias)
-    for index, part in enumerate(parts):
-        out = image[index * frame.size : (index + 1) * frame.size]
-        if frame.phases:
-            out[:] = bias
-            blocks = -(-frame.channels // _BLOCK)
-            where = (frame.height, frame.top, frame.left, frame.phases, frame.planar_columns, blocks)
-            share(_planar(dtype), frame.images * part.shape[1] * blocks, part, out, *where, empty)
-        else:
-            where = (frame.height, frame.top, frame.step[0], frame.left, frame.width)
-            pitch = (frame.channels, frame.step[1])
-            share(_interleaved, frame.images * frame.height, part, out, *where, pitch, empty)
+    if frame.phases:
+        codes[:] = bias
+        blocks = -(-frame.channels // _BLOCK)
+        where = (frame.height, frame.top, frame.left, frame.phases, frame.planar_columns, blocks)
+        units = frame.images * values.shape[1] * blocks
+        for part, out in zip(parts, np.split(codes, len(parts)), strict=True):
+            share(_planar(dtype, part), units, values, out, *where, empty)
+        return image
+    where = (frame.height, frame.top, frame.step[0], frame.left, frame.width)
+    pitch = (frame.channels, frame.step[1])
+    if split:
+        share(_interleaved_bytes, frame.images * frame.height, values, codes, *where, pitch)
+    else:
+        share(_interleaved, frame.images * frame.height, values, codes, *where, pitch, empty)
     return image
