@@ -39,6 +39,21 @@ def test_long_sums_flush_before_they_overflow(value, dtype, other, other_type, k
     assert result.max_abs == abs(wrapped(exact, bits))
 
 
+@pytest.mark.parametrize("dtype", [np.int16, np.uint16])
+@pytest.mark.parametrize(("k", "size"), [(256, 32767), (256, 32768), (4000, 1 << 11), (144, 1 << 12)])
+def test_wide_codes_times_columns_of_a_measured_size(dtype, k, size):
+    """Columns of up to 2^23 are summed without a flush, in 32 bits; the largest sums are the last that fit."""
+    random, info = np.random.default_rng(k), np.iinfo(dtype)
+    a = random.integers(info.min, info.max, (21, k), dtype, endpoint=True)
+    a[0], a[1] = info.max, info.min
+    b = random.integers(-size, size, (k, 37)).astype(np.int16)
+    b[:, 0], b[:, 1] = -size, min(size, 32767)
+    exact = a.astype(np.int64) @ b.astype(np.int64)
+    result = mac.matmul(a, b, MacSpec(word_bits=32), a_bound=max(info.max, -info.min), b_bound=32768)
+    assert (result.codes == exact.astype(np.int32)).all()
+    assert result.overflowed == (exact.astype(np.int32) != exact).sum() > 0
+
+
 def test_a_long_weight_gradient_flushes():
     x, e = np.full((32, 64, 64, 1), 255, np.uint8), np.full((32, 64, 64, 3), -128, np.int8)
     result = mac.conv2d_weight_grad(x, e, MacSpec(), kernel_shape=(3, 3, 1, 3), padding=1, x_bound=255, e_bound=128)

@@ -142,8 +142,11 @@ def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[
     # an unsigned accumulator may wrap a small negative sum to a code that only 64 bits hold
     wide = largest >= _INT32 or (not proven and spec.max_code >= _INT32)
     long = lane is DOT16 and not (_is_short(task, bounds) or (from_data and bounds.a < 1 << 15))
-    split, segment = _segments(lane, bounds, long) if long or (wide and lane.sum_type == "int32") else (False, 0)
-    reading = Reading(flush=segment > 0, split=split, wrap=not proven)
+    split, segment = False, 0
+    if long or (wide and lane.sum_type == "int32"):
+        split, segment = _segments(lane, bounds, long, packed)
+    word = split and not segment and not proven and spec.signed and spec.word_bits == 32
+    reading = Reading(flush=segment > 0, split=split, wrap=not proven and not word, word=word)
     image = image_of(
         task.a, contraction.frame, lane.a_type, slack=0 if grouping.is_whole else lane.group, bias=bias, split=split
     )
@@ -177,14 +180,21 @@ def _by_blas(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tupl
     return None if sums is None else blas.finish(sums, spec, out)
 
 
-def _segments(lane: Lane, bounds: Bounds, long: bool) -> tuple[bool, int]:
-    """Return whether to split a, and after how many groups to flush, so that no 32-bit sum overflows.
+def _segments(lane: Lane, bounds: Bounds, long: bool, packed: list[Packed]) -> tuple[bool, int]:
+    """Return whether to split a, and after how many groups to flush (0: never), so that no 32-bit sum overflows.
 
-    ``long`` codes of a have to be split anyway.
+    ``long`` codes of a have to be split anyway. Columns of b are seldom as large as their format allows, and packing
+    has measured them.
     """
+    whole, part = max(b.magnitude for b in packed), max(b.part for b in packed)
     for split in (True,) if long else (False, True):
-        product = (255 if split else bounds.a) * bounds.b
-        groups = (_INT32 - 1) // (product * lane.group) // SEGMENT * SEGMENT
+        largest = 255 if split else bounds.a
+        # the parts are put together in 64 bits, or in 32: then high + (low >> 8) has to stay below 2^31, too
+        if split and (largest + 1) * whole < _INT32:
+            return split, 0
+        product = largest * bounds.b
+        groups = max((_INT32 - 1) // (product * lane.group), SEGMENT * ((_INT32 - 1) // (largest * part)))
+        groups = groups // SEGMENT * SEGMENT
         if groups:
             return split, min(groups, _CACHED)
     raise AssertionError("128 groups of two products of 8 and 16 bits fit into 32 bits")

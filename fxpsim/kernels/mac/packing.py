@@ -52,6 +52,8 @@ class Packed:
         Sum of each column over each segment of ``SEGMENT`` groups (integer lanes only).
     magnitude : int
         Largest sum of absolute values of a column; 0 if not measured.
+    part : int
+        Largest sum of absolute values of a column in one of its segments (integer lanes only).
     peak : int
         Largest sum of absolute values of a column in ``CHUNK`` consecutive groups (integer lanes only).
     """
@@ -62,6 +64,7 @@ class Packed:
     groups: int
     sums: np.ndarray
     magnitude: int
+    part: int
     peak: int
 
 
@@ -167,5 +170,12 @@ def pack(b: np.ndarray, grouping: Grouping, lane: Lane, vectors: int, *, measure
     if measured and not in_kernel:
         magnitude = int(_column_sizes(b).max())
     return Packed(
-        data=data, width=width, panels=panels, groups=groups, sums=sums, magnitude=magnitude, peak=int(peaks.max())
+        data=data,
+        width=width,
+        panels=panels,
+        groups=groups,
+        sums=sums,
+        magnitude=magnitude,
+        part=int(sizes.max()) if in_kernel else 0,
+        peak=int(peaks.max()),
     )

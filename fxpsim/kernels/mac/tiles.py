@@ -38,6 +38,9 @@ class Reading:
         bits: a code is ``(high << 8) + low``.
     wrap : bool
         Wrap the exact sum into the range and count those that were outside.
+    word : bool
+        The accumulator is a signed word of 32 bits that wraps, and the parts of a split are below 2^31 without a
+        flush: everything stays in 32 bits.
     floats : bool
         The result is the float sums themselves.
     """
@@ -45,6 +48,7 @@ class Reading:
     flush: bool = False
     split: bool = False
     wrap: bool = False
+    word: bool = False
     floats: bool = False
 
 
@@ -133,6 +137,20 @@ _SPLIT = """codes = np.empty(tiles * tile_size // 2, np.int64)
             for i in range(both.size):
                 both[i] = (np.int64(high_part[i]) << 8) + low_part[i]"""
 
+# (high << 8) + low without 64 bits: high + (low >> 8) stays below 2^31, and leaves 24 bits if the sum leaves 32
+_SPLIT_WORD = """codes = np.empty(tiles * tile_size // 2, np.int32)
+        half = tile_size // 2
+        for t in range(tiles):
+            high_part = sums[t * tile_size : t * tile_size + half]
+            low_part = sums[t * tile_size + half : (t + 1) * tile_size]
+            both = codes[t * half : (t + 1) * half]
+            outside = np.int32(0)
+            for i in range(both.size if (t + 1) * {out_rows} <= valid else (valid - t * {out_rows}) * width):
+                top = np.int32(high_part[i] + (low_part[i] >> 8))
+                both[i] = np.int32(top << 8) | np.int32(low_part[i] & 255)
+                outside += np.int32((top < -(1 << 23)) | (top >= 1 << 23))
+            count += outside"""
+
 # columns that fill up a panel are zero, which is in every range
 _WRAP = """inside = codes[: valid * width]
         for i in range(inside.size):
@@ -151,7 +169,7 @@ def _compiled(tile: Tile, reading: Reading, out_type: str) -> Any:
     """Return the driver of a tile. The name says everything that its source does not: the micro-kernel's shape."""
     lane = tile.lane
     width = tile.vectors * lane.columns(cpu())
-    kinds = [kind for kind in ("flush", "split", "wrap", "floats") if getattr(reading, kind)]
+    kinds = [kind for kind in ("flush", "split", "wrap", "word", "floats") if getattr(reading, kind)]
     clamp = [] if tile.clamp == "none" else [tile.clamp] + ["checked"] * tile.checked + ["every"] * tile.every
     fused = ["fused"] if tile.fused else []
     rounding = [] if tile.rounding == "none" else [tile.rounding]
@@ -160,6 +178,10 @@ def _compiled(tile: Tile, reading: Reading, out_type: str) -> Any:
     if lane.sum_type != "int32" and not reading.floats:
         convert = "np.int64({})" if lane.sum_type == "float64" else "np.int32({})"
     sums = "wide" if reading.flush else "sums"
+    out_rows = tile.rows // 2 if reading.split else tile.rows
+    combine = f"codes = {sums}"
+    if reading.split:
+        combine = _SPLIT_WORD.format(out_rows=out_rows) if reading.word else _SPLIT.format(source=sums)
     numbers = {"rows": tile.rows, "sum_size": np.dtype(lane.sum_type).itemsize}
     out_type_name = f"np.{out_type}(0)"
     source = _SOURCE.format(
@@ -168,14 +190,14 @@ def _compiled(tile: Tile, reading: Reading, out_type: str) -> Any:
         title=f"Drive {lane.name} tiles of {tile.rows} rows and {tile.vectors} x {cpu().vector_bits} bits.",
         call=_CALL if tile.clamp == "none" else _CALL_COUNTED.format(**numbers),
         restart="True" if reading.flush else "g == 0",
-        out_rows=tile.rows // 2 if reading.split else tile.rows,
+        out_rows=out_rows,
         width=width,
         a_size=np.dtype(lane.a_type).itemsize,
         b_size=lane.group * np.dtype(lane.b_type).itemsize,
         sum_type=lane.sum_type,
         wide_size="block * tile_size" if reading.flush else "1",
         flush=_FLUSH.format(rows=tile.rows) if reading.flush else "pass",
-        combine=_SPLIT.format(source=sums) if reading.split else f"codes = {sums}",
+        combine=combine,
         wrap=_WRAP if reading.wrap else "pass",
         value=convert.format("codes[j]"),
         line_value=convert.format("line[j]"),
