@@ -91,6 +91,8 @@ def _thunk(context: Any, builder: Any, function: Any, kinds: tuple[Any, ...], bo
     flags: Any = Flags()
     flags.nrt = True
     flags.error_model = "numpy"
+    # into the thunk: of a function outside, the compiling process would run another copy than those that load it
+    flags.forceinline = True
     all_kinds = (types.int64, types.int64, *kinds)
     compiled = context.compile_subroutine(builder, function, typed(types.none, *all_kinds), flags=flags, caching=False)
     thunk = ir.Function(builder.module, ir.FunctionType(_I64, [_I64] * 3), f"{builder.function.name}.thunk")

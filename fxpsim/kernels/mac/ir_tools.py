@@ -16,6 +16,15 @@ def address(builder: Any, base: Any, *steps: tuple[Any, int]) -> Any:
     return base
 
 
+def opaque(builder: Any, place: Any) -> Any:
+    """Return an address of which LLVM no longer knows where it came from.
+
+    Where it does, it takes accesses by an address computed from integers for accesses to something else than the array
+    itself, and keeps elements in registers that were changed in memory meanwhile. An empty assembly costs nothing.
+    """
+    return builder.call(ir.InlineAsm(ir.FunctionType(I64, [I64]), "", "=r,0"), [place])
+
+
 def load(builder: Any, at: Any, kind: Any) -> Any:
     """Load without any promise of alignment (NumPy gives none); aligned data is as fast."""
     return builder.load(builder.inttoptr(at, kind.as_pointer()), align=1)

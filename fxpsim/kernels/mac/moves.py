@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from fxpsim.kernels.mac.ir_tools import ELEMENTS, I32, I64, address, call, load, repeat, shuffle, store
+from fxpsim.kernels.mac.ir_tools import ELEMENTS, I32, I64, address, call, load, opaque, repeat, shuffle, store
 from fxpsim.kernels.mac.writer import loop
 
 
@@ -26,6 +26,7 @@ def transpose_block(dtype: str, n: int) -> Any:
     def transpose(context, source, source_pitch, target, target_pitch):
         def write(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             source, source_pitch, target, target_pitch = arguments
+            source, target = opaque(builder, source), opaque(builder, target)
             kind = ir.VectorType(element, n)
             rows = [load(builder, _row(builder, source, i, source_pitch, size), kind) for i in range(n)]
             for _ in range(n.bit_length() - 1):
@@ -64,7 +65,8 @@ def pack_group(dtype: str, group: int, columns: int, vectors: int, measured: boo
     @intrinsic
     def pack(context, source, pitch, target, sums, magnitudes):
         def write(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            source, pitch, target, sums, magnitudes = arguments
+            source, target, sums, magnitudes = (opaque(builder, arguments[i]) for i in (0, 2, 3, 4))
+            pitch = arguments[1]
             kind = ir.VectorType(element, columns)
             for j in range(vectors):
                 begins = [_row(builder, source, q, pitch, size) for q in range(group)]
@@ -125,7 +127,8 @@ def count_passing(dtype: str, lanes: int, limits: int, summed: bool) -> Any:
     @intrinsic
     def count(context, keys, pitch, steps, thresholds, counts):
         def write(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            keys, pitch, steps, thresholds, counts = arguments
+            _, pitch, steps, *_ = arguments
+            keys, thresholds, counts = (opaque(builder, arguments[i]) for i in (0, 3, 4))
             kind = ir.VectorType(element, lanes)
             values = [load(builder, address(builder, thresholds, (I64(t), size)), element) for t in range(limits)]
             repeated = [repeat(builder, value, lanes) for value in values]

@@ -8,7 +8,21 @@ import numpy as np
 from llvmlite import ir
 
 from fxpsim.kernels.lanes import Cpu
-from fxpsim.kernels.mac.ir_tools import ELEMENTS, F32, F64, I8, I16, I32, I64, address, call, load, repeat, store
+from fxpsim.kernels.mac.ir_tools import (
+    ELEMENTS,
+    F32,
+    F64,
+    I8,
+    I16,
+    I32,
+    I64,
+    address,
+    call,
+    load,
+    opaque,
+    repeat,
+    store,
+)
 from fxpsim.kernels.mac.rounding import load_numbers, nearest_product, write_rounding
 from fxpsim.kernels.mac.tile import Tile
 
@@ -21,8 +35,9 @@ class Writer:
 
     def __init__(self, builder: Any, tile: Tile, target: Cpu, arguments: list[Any]) -> None:
         self.builder, self.tile, self.target = builder, tile, target
-        self.from_at, self.sums_at, self.a_at, self.rows_at, self.cols_at, self.b_at = arguments[:6]
-        self.groups, self.period, low, high, self.threshold, numbers_at = arguments[6:]
+        *places, self.groups, self.period, low, high, self.threshold, numbers_at = arguments
+        places = [opaque(builder, place) for place in [*places, numbers_at]]
+        self.from_at, self.sums_at, self.a_at, self.rows_at, self.cols_at, self.b_at, numbers_at = places
         self.element = ELEMENTS[tile.lane.sum_type]
         self.factor = F32 if tile.lane.b_type == "float32" else self.element  # what a group of a is loaded as
         self.is_float = self.element is not I32
