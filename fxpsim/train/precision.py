@@ -38,7 +38,15 @@ class RunPrecision:
         For policies that count in epochs, or in shares of the run.
     """
 
-    def __init__(self, method: Method, layers: Sequence[str], random: RandomBits, *, steps_per_epoch: int = 1, steps: int = 0) -> None:
+    def __init__(
+        self,
+        method: Method,
+        layers: Sequence[str],
+        random: RandomBits,
+        *,
+        steps_per_epoch: int = 1,
+        steps: int = 0,
+    ) -> None:
         self.layers, self.random = tuple(layers), random
         self.steps_per_epoch, self.steps = steps_per_epoch, steps
         self.step = 0

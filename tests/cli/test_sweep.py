@@ -113,7 +113,7 @@ def test_what_is_done_is_skipped_and_what_changed_is_refused(swept):
 
 
 def test_an_interrupted_study_goes_on_where_it_was(tmp_path):
-    text = STUDY.replace("epochs=1", "epochs=15").replace('methods = ["float32", "int8"]', "")
+    text = STUDY.replace("epochs=1", "epochs=60").replace('methods = ["float32", "int8"]', "")
     (tmp_path / "study.toml").write_text(text.replace("[1, 2]", "[1]"))
     process = subprocess.Popen(
         [*COMMAND, "sweep", "study.toml", "--out", "out"],
@@ -133,4 +133,4 @@ def test_an_interrupted_study_goes_on_where_it_was(tmp_path):
     assert not (tmp_path / "out" / "lenet5-digits--seed1" / "summary.json").exists()
     sweep(tmp_path)
     assert "resume" in (tmp_path / "out" / "logs" / "lenet5-digits--seed1.log").read_text()
-    assert json.loads((tmp_path / "out" / "lenet5-digits--seed1" / "summary.json").read_text())["epochs"] == 15
+    assert json.loads((tmp_path / "out" / "lenet5-digits--seed1" / "summary.json").read_text())["epochs"] == 60

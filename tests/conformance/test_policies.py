@@ -105,9 +105,7 @@ def test_bits_stay_in_range_and_replay_decides_alike(name, options, codes):
     policy, state = fresh(name, options)
     assert advance(policy, state, range(STEPS), codes=codes)[1] == decisions
     moved = len({str(step) for step in decisions}) > 1
-    waits = (
-        name in ("muppet", "fractrain_pfq", "hgq") and not options
-    )  # for violations, a loss that stands still, half a bit
+    waits = name in ("muppet", "fractrain_pfq") and not options  # for violations, a loss that stands still
     assert moved is (name != "static" and not waits)
 
 

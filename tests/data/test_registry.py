@@ -11,7 +11,12 @@ from fxpsim.errors import UserError
 
 def test_every_promised_name_is_there():
     promised = {"digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "text", "npz", "openml"}
-    assert promised | {"shapes-segmentation", "shapes-detection", "sequence-translation"} == set(datasets)
+    assert promised | {
+        "shapes-segmentation",
+        "shapes-detection",
+        "sequence-translation",
+        "polynomial-regression",
+    } == set(datasets)
 
 
 def test_unknown_name():

@@ -74,7 +74,9 @@ def main(accelerator: str) -> None:
             path.write_text(TEXT)
             steps(load("text", path, window=8), [*here, *GPT])
     kernels = [
-        d for d in gc.get_objects() if isinstance(d, Dispatcher) and d.signatures and d.__module__.startswith("fxpsim")
+        d
+        for d in gc.get_objects()
+        if issubclass(type(d), Dispatcher) and d.signatures and d.__module__.startswith("fxpsim")
     ]
     assert len(kernels) > 10, "no kernels were found"
     for kernel in kernels:
