@@ -192,7 +192,8 @@ class Session:
             else:
                 self._move(parameter, value, index, factor, scale)
         if together:
-            step_together(self.optimizer, self.update, *zip(*together, strict=True), factor, scale)
+            masters, grads = [master for master, _ in together], [grad for _, grad in together]
+            step_together(self.optimizer, self.update, masters, grads, factor, scale)
 
     def _joins(self, parameter: Parameter) -> bool:
         """Return whether a parameter is updated along with others of its kind; the workload counts each by itself."""
