@@ -120,6 +120,8 @@ def test_an_interrupted_study_goes_on_where_it_was(tmp_path):
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        # whoever runs the tests in the background may ignore interrupts, and children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     latest = tmp_path / "out" / "lenet5-digits--seed1" / "checkpoint" / "latest"
     deadline = time.monotonic() + 120
