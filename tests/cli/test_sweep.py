@@ -121,7 +121,7 @@ def test_an_interrupted_study_goes_on_where_it_was(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         # whoever runs the tests in the background may ignore interrupts, and children inherit that
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509  # no threads here
     )
     latest = tmp_path / "out" / "lenet5-digits--seed1" / "checkpoint" / "latest"
     deadline = time.monotonic() + 120
