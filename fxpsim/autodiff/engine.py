@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fxpsim.autodiff.protocols import Counter, Precision, StreamQuantizer
+from fxpsim.autodiff.protocols import Counter, Gating, Precision, StreamQuantizer
 from fxpsim.units.coded import CodedOperand
 
 
@@ -28,6 +28,7 @@ class Engine:
     def __init__(self, mac: Any, vector: Any, precision: Precision | None = None) -> None:
         self.mac, self.vector, self.precision = mac, vector, precision
         self.counter: Counter | None = None
+        self.gating: Gating | None = None  # of methods whose gates choose word lengths
         self._exponents: dict[tuple[str, str], int | None] = {}  # of the last tensor: a guess, never part of a result
         self.layer = ""
         self.pass_ = "forward"
@@ -54,6 +55,16 @@ class Engine:
             yield
         finally:
             self.training, self.recording = before
+
+    @contextmanager
+    def trying(self) -> Iterator[None]:
+        """Compute as in training, but keep no records and count nothing: what could have been chosen."""
+        before = self.recording, self.counter
+        self.recording, self.counter = False, None
+        try:
+            yield
+        finally:
+            self.recording, self.counter = before
 
     def quantize(self, value: Any, stream: str) -> Any:
         """Turn a vector value into a MAC operand, by the quantizer of the stream."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any, Protocol
 
 import numpy as np
@@ -98,6 +99,27 @@ class Precision(Protocol):
 
     def key(self, layer: str, stream: str) -> tuple[int, int]:
         """Return the random key of a stream in this step."""
+        ...
+
+
+class Gating(Protocol):
+    """Takes the choices of gates: which candidate of word lengths a block has for each sample."""
+
+    @property
+    def forward_words(self) -> Sequence[int]:
+        """What tells the candidates' forward passes apart: those of one word length give the same output."""
+        ...
+
+    def choose(self, block: str, choice: np.ndarray) -> None:
+        """Give every layer of a block the chosen word lengths, until the next choice."""
+        ...
+
+    def settle(self, block: str, choice: np.ndarray) -> None:
+        """Choose, and take note: this is what the step executes."""
+        ...
+
+    def penalty(self) -> list[Fraction]:
+        """Return what the cost adds to the gradient of a sample's shares, once all blocks have chosen."""
         ...
 
 

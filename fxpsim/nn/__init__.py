@@ -5,6 +5,7 @@ from fxpsim.nn.attention import MultiHeadAttention, Product
 from fxpsim.nn.boxes import Anchors
 from fxpsim.nn.convolution import Conv2d, ConvTranspose2d
 from fxpsim.nn.embedding import Embedding, token_ids
+from fxpsim.nn.gating import Gated, Gates
 from fxpsim.nn.initializers import glorot_uniform, he_uniform, ones, scaled_uniform, uniform, zeros
 from fxpsim.nn.linear import Linear
 from fxpsim.nn.losses import masked_cross_entropy, multibox_loss, squared_error
@@ -29,6 +30,8 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "Gated",
+    "Gates",
     "GlobalAvgPool2d",
     "GroupNorm",
     "Initializer",

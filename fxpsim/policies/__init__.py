@@ -5,6 +5,7 @@ from fxpsim.policies.apt import Apt
 from fxpsim.policies.base import Decision, Moment, Policy, State, Statistics, policies
 from fxpsim.policies.cyclic import Cyclic
 from fxpsim.policies.dynasty import Dynasty
+from fxpsim.policies.gated import GatedBits
 from fxpsim.policies.hgq import LearnedBits
 from fxpsim.policies.marvin import Marvin
 from fxpsim.policies.muppet import Muppet
@@ -20,6 +21,7 @@ __all__ = [
     "Cyclic",
     "Decision",
     "Dynasty",
+    "GatedBits",
     "LearnedBits",
     "Marvin",
     "Moment",

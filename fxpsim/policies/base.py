@@ -55,6 +55,8 @@ class Statistics:
         Share of right answers of the step (``LOSS``).
     nonzero : mapping of str to (int, int)
         Layer -> non-zero elements and elements of the quantized weights of this step (``LOSS``).
+    choices : mapping of str to sequence of int
+        Block -> how many samples of this step its gate gave each candidate (``LOSS``); of networks with gates.
     random : RandomBits
         Random bits of this layer and step, for policies that round stochastically.
     """
@@ -72,6 +74,7 @@ class Statistics:
     loss: Fraction | None = None
     correct: Fraction | None = None
     nonzero: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    choices: Mapping[str, Sequence[int]] = field(default_factory=dict)
     random: RandomBits = field(default_factory=RandomBits)
 
 

@@ -18,6 +18,7 @@ from fxpsim.quantizers.logarithmic_matmul import logarithmic_matmul
 from fxpsim.quantizers.niti import Niti
 from fxpsim.quantizers.power_of_two_rows import PowerOfTwoRows
 from fxpsim.quantizers.registry import build, quantizers, tensor_quantizers
+from fxpsim.quantizers.sample_bits import AffineSampleBits
 from fxpsim.quantizers.statquant_bhq import StatQuantBHQ
 from fxpsim.quantizers.statquant_psq import StatQuantPSQ
 from fxpsim.quantizers.statquant_ptq import StatQuantPTQ
@@ -25,6 +26,7 @@ from fxpsim.quantizers.stream import CodedStream
 from fxpsim.quantizers.wage import Wage
 
 __all__ = [
+    "AffineSampleBits",
     "BlockFloatingPoint",
     "CodedStream",
     "DoReFa",

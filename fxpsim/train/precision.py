@@ -15,6 +15,7 @@ from fxpsim.numerics import FixedFormat, RandomBits
 from fxpsim.policies import Moment, Sample, Statistics, from_json, policies, to_json
 from fxpsim.records import PASSES, STREAMS, HistoryRecorder
 from fxpsim.registry import unknown
+from fxpsim.train.gates import Gates
 from fxpsim.train.recipe import Method
 from fxpsim.units import CastCounts
 
@@ -65,6 +66,8 @@ class RunPrecision:
         self.state = self.policy.init(self.layers, word_bits)
         self._nonzero: dict[str, tuple[int, int]] = {}
         self._current = dict(self._base)
+        gated = hasattr(self.policy, "candidates")
+        self.gates = Gates(self.policy, lambda: self.state, self._current) if gated else None
         self._apply()
 
     def _streams(self, method: Method) -> tuple[str, ...]:
@@ -167,6 +170,8 @@ class RunPrecision:
         """Let the policy decide the bits of ``step``."""
         self.step = step
         self._casts.clear()
+        if self.gates is not None:
+            self.gates.begin_step()
         if self.policy.wants(self.state, Moment.BEGIN, "", "", step):
             self._tell(Moment.BEGIN)
 
@@ -188,7 +193,8 @@ class RunPrecision:
 
     def observe_loss(self, loss: Fraction, correct: Fraction | None = None) -> None:
         """Show the policy the mean loss of the step, and the share of right answers."""
-        self._tell(Moment.LOSS, loss=loss, correct=correct, nonzero=self._nonzero)
+        choices = {} if self.gates is None else dict(self.gates.counts)
+        self._tell(Moment.LOSS, loss=loss, correct=correct, nonzero=self._nonzero, choices=choices)
 
     def wants_gradient(self, layer: str) -> bool:
         """Return whether the policy wants the gradient of a layer's weights."""
@@ -255,7 +261,9 @@ class RunPrecision:
 
     def quantizer(self, layer: str, stream: str) -> Any:
         """Return the quantizer of a stream; None leaves it as the vector unit has it."""
-        return self._current.get((layer, self._stream(layer, stream)))
+        stream = self._stream(layer, stream)
+        chosen = self.gates.quantizer(layer, stream) if self.gates is not None else None
+        return self._current.get((layer, stream)) if chosen is None else chosen
 
     def record(self, layer: str, stream: str, fmt: FixedFormat | None, counts: CastCounts) -> None:
         """Enter a tensor into the history."""
@@ -289,8 +297,9 @@ class RunPrecision:
         """Return the mean word length over the operands of the MAC array (float32 counts as 32)."""
         bits = [
             32 if q is None else getattr(q, "mean_bits", q.word_bits)
-            for (_, stream), q in self._current.items()
+            for (layer, stream) in self._current
             if stream in MAC_STREAMS
+            for q in (self.quantizer(layer, stream),)
         ]
         return sum(bits) / len(bits)
 

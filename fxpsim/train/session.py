@@ -99,6 +99,7 @@ class Session:
             method, _weight_layers(self.network), self.random, steps_per_epoch=per_epoch, steps=steps
         )
         self.engine, self.update = make_units(resolved, self.precision)
+        self.engine.gating = self.precision.gates
         self.optimizer = from_table(optimizers, recipe.optimizer, "optimizer")
         self.schedule: Schedule = from_table(schedules, recipe.schedule, "schedule")
         # the rates of all steps, before the first one: a step then computes none

@@ -1,6 +1,6 @@
 r"""Products of coded operands on the MAC array: exact integers as far as the steps allow, one reading behind them.
 
-Three cases, by where the steps of an operand vary:
+Four cases, by where the steps of an operand vary:
 
 *Along the line that survives* (a row of the first operand, a column of the second, or nowhere): the array multiplies
 codes in the accelerator's own accumulator; with :math:`P = \sum p q`, :math:`A = \sum p`, :math:`B = \sum q` and the
@@ -10,6 +10,9 @@ o, r. A transform of the rows is undone at the end.
 *Along the contraction, in powers of two* (blocks of floating exponent): the codes are moved to common binary points.
 Exponents are cut into windows, narrow enough that every sum of a pair of windows is an exact integer below 2^53; the
 sums of all pairs are added with two words of binary64, then rounded once.
+
+*Along the samples of a sum, in a few steps* (a word length for every sample): one product as above for the samples of
+each step; their readings are added (:mod:`fxpsim.units.sample_groups`).
 
 *Along the contraction, otherwise*: no integer product exists. The operands are decoded and multiplied in binary32, and
 the array remembers why (``inexact``).
@@ -32,6 +35,7 @@ from fxpsim.numerics import Overflow
 from fxpsim.units.coded import BOUND_NAMES, CodedOperand, coded
 from fxpsim.units.lines import Line, ones_beside, surviving
 from fxpsim.units.patches import matmul_of, result_of
+from fxpsim.units.sample_groups import sample_groups
 from fxpsim.units.values import Accumulated, Operand
 from fxpsim.units.windows import exact_sums
 
@@ -61,6 +65,9 @@ def run_coded(
         return _by_lines(spec, operation, first, second, lines, attributes)
     if first.shifts and second.shifts and first.transform is None and second.transform is None:
         return CodedResult(exact_sums(operation, first, second, attributes))
+    groups = sample_groups(operation, first, second, attributes)
+    if groups is not None:
+        return _by_groups(spec, operation, groups, attributes)
     return CodedResult(
         np.empty(0), reason=f"steps of an operand of {operation} vary along its sums: computed in float32"
     )
@@ -119,6 +126,23 @@ def _by_lines(
     if a.transform is not None:
         y = a.transform.inverse(y.reshape(len(y), -1)).reshape(y.shape)
     return CodedResult(y, product.overflowed)
+
+
+def _by_groups(
+    spec: mac.MacSpec, operation: str, groups: list[tuple[CodedOperand, CodedOperand]], attributes: dict[str, Any]
+) -> CodedResult:
+    """Multiply the samples of each word length by themselves; add the readings."""
+    total, overflowed = np.zeros(()), 0
+    for a, b in groups:
+        lines = surviving(operation, a, b, attributes)
+        assert lines is not None, "samples of one step have a product"
+        part = _by_lines(spec, operation, a, b, lines, attributes)
+        values = part.values
+        if part.codes is not None:
+            assert part.codes.frac_bits is not None
+            values = np.ldexp(part.codes.codes.astype(np.float64), -part.codes.frac_bits)
+        total, overflowed = total + values, overflowed + part.overflowed
+    return CodedResult(total, overflowed)
 
 
 def _by_rule(operation: str, a: CodedOperand, b: CodedOperand, attributes: dict[str, Any]) -> CodedResult:

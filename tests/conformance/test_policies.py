@@ -12,6 +12,7 @@ from fxpsim.numerics import RandomBits
 from fxpsim.policies import Decision, Moment, Sample, Statistics, from_json, policies, to_json
 
 LAYERS = ("conv1", "fc")
+GATED = ("conv1", "gates.choice", "fc")  # of the policy whose word lengths gates choose
 STREAMS = ("weight", "activation", "error", "gradient")
 STEPS, EPOCH = 130, 10
 SETTINGS = [
@@ -26,6 +27,7 @@ SETTINGS = [
     ("hgq", {"rate": 1000.0, "beta": 1e-5}),
     ("cpt", {"cycles": 3, "range_test": True, "test_steps": 10}),
     ("fractrain_pfq", {"forward": [3, 5], "backward": [6, 7], "window": 2, "threshold": 0.5}),
+    ("fractrain_dfq", {"target_step": 0.5, "window": 2, "threshold": 0.5}),
 ]
 IDS = [f"{name}-{'-'.join(str(v) for v in options.values())}".rstrip("-") for name, options in SETTINGS]
 
@@ -53,6 +55,7 @@ def events(step: int, codes: bool):
         yield Statistics(moment=Moment.SLOPE, tensor=tensor(layer, "activation", codes=codes), **of_layer, **common)
     nonzero = dict.fromkeys(LAYERS, (50, 60))
     answers = {"loss": Fraction(1, step % 7 + 1), "correct": Fraction(step % 50, 50)}
+    answers |= {"choices": {"fc": [step % 9, 1, 0, 0, 9 - step % 9]}}
     yield Statistics(moment=Moment.LOSS, nonzero=nonzero, **answers, **common)
     for layer in LAYERS:
         seen = {"tensor": tensor(layer, "g", step, codes=codes), "master": tensor(layer, "m", codes=codes)}
@@ -90,7 +93,11 @@ class BlockDecision(Decision):
 
 def fresh(name, options):
     policy = policies[name](**options)
-    return policy, policy.init(LAYERS, dict.fromkeys(STREAMS, 8))
+    return policy, policy.init(layers_of(name), dict.fromkeys(STREAMS, 8))
+
+
+def layers_of(name):
+    return GATED if name == "fractrain_dfq" else LAYERS
 
 
 @pytest.mark.parametrize("codes", [False, True], ids=["floats", "codes"])
@@ -106,7 +113,8 @@ def test_bits_stay_in_range_and_replay_decides_alike(name, options, codes):
     assert advance(policy, state, range(STEPS), codes=codes)[1] == decisions
     moved = len({str(step) for step in decisions}) > 1
     waits = name in ("muppet", "fractrain_pfq") and not options  # for violations, a loss that stands still
-    assert moved is (name != "static" and not waits)
+    # a gate's choices are no decisions of the policy, which gives the longest word
+    assert moved is (name not in ("static", "fractrain_dfq") and not waits)
 
 
 @pytest.mark.parametrize(("name", "options"), SETTINGS, ids=IDS)
@@ -138,5 +146,5 @@ def test_its_own_work_is_counted(name, options):
     if name == "static":
         assert not any(policy.wants(state, moment, "fc", "weight", 0) for moment in Moment)
         return
-    assert set(state["work"]) == set(LAYERS)
+    assert set(state["work"]) == set(layers_of(name))
     assert all(isinstance(operations, int) and operations > 0 for operations in state["work"].values())

@@ -55,6 +55,7 @@ CASES = {
     "niti": [({}, 8), ({"rounding": "pseudo_stochastic"}, 6), ({"rounding": "stochastic"}, 8)],
     "logarithmic": [({}, 8), ({"gamma": 1}, 4), ({"gamma": 64}, 12)],
     "hgq": [({}, 6), ({}, 0), ({}, -3)],
+    "affine_sample_bits": [({}, 8), ({"rounding": "stochastic"}, 6), ({"rounding": "stochastic"}, 3)],
 }
 ALL = [
     pytest.param(name, options, bits, id="-".join([name, *map(str, options.values()), str(bits)]))

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from fxpsim.errors import UserError
-from fxpsim.policies import Cyclic, Moment, Progressive, Statistics
+from fxpsim.policies import Cyclic, GatedBits, Moment, Progressive, Statistics
 from fxpsim.policies.cyclic import bit_operations, cyclic_bits, half_cosine
-from fxpsim.policies.progressive import Regulator, computation_percent
 
 STEPS = 64_000
 
@@ -84,7 +83,8 @@ def test_an_epoch_is_the_mean_of_its_steps():
 
 
 def test_static_8_bits_are_6_25_percent_and_the_published_settings_lie_below():
-    assert computation_percent(8, [8], [8]) == Fraction(625, 100)
+    static = GatedBits(forward=[8], backward=[8], weight=8).percent([[1]])
+    assert static == Fraction(625, 100)
     # PFQ 3,4,6,8 / 6,6,8,8 against static 8/8: what the first stages save bounds what a run can
     stages = [
         bit_operations([f], [b]) / bit_operations([8], [8]) for f, b in zip((3, 4, 6, 8), (6, 6, 8, 8), strict=True)
@@ -94,13 +94,7 @@ def test_static_8_bits_are_6_25_percent_and_the_published_settings_lie_below():
     assert 1 - stages[0] > Fraction(732, 1000)
     assert 1 - stages[2] < Fraction(488, 1000)
     # FracTrain at targets 1.5, 2, 2.5, 3 in equal shares against static: 64 %; published 48 to 74 %
-    assert 1 - Fraction(225, 100) / computation_percent(8, [8], [8]) == Fraction(64, 100)
-
-
-def test_the_regulator_follows_the_stages():
-    rule = Regulator(target=1.5, step=0.5, slack=0.1)
-    assert [rule.sign(Fraction(155, 100), stage) for stage in (0, 1)] == [0, -1]
-    assert rule.sign(Fraction(16, 10)) == 1
+    assert 1 - Fraction(225, 100) / static == Fraction(64, 100)
 
 
 def test_the_range_test_takes_the_first_gain_above_its_threshold():

@@ -106,6 +106,32 @@ def test_rows_that_are_summed_over_have_no_integer_product(place):
     assert "vary along its sums" in run(place, a, mixed, attributes).reason
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_samples_of_a_few_word_lengths_have_an_integer_product_each(place):
+    left, right, attributes = PLACES[place]
+    left = (12, *left[1:])
+    right = right if place in SURVIVES else (12, *right[1:])
+    attributes = attributes | ({"input_shape": (12, 5, 6, 2)} if "input_shape" in attributes else {})
+    words = np.array([3, 4, 6, 6, 3, 4, 4, 4, 6, 3, 3, 3])
+    a = made("affine_sample_bits", noise(left, "a"), 6, words)
+    b = made("affine_sample_bits", noise(right, "b"), 8, words + 2 if place not in SURVIVES else None)
+    if place in SURVIVES:
+        b = made("statquant_ptq", noise(right, "b"), zero_aligned=False)
+    close(run(place, a, b, attributes), place, a, b, attributes)
+
+
+def test_the_samples_of_each_word_length_meet_the_accumulator_by_themselves():
+    """Two word lengths, an accumulator that one group fills and the other does not."""
+    codes = np.full((8, 1), 3, np.int16)
+    step = np.where(np.arange(8) < 6, 1.0, 0.5).reshape(8, 1)
+    a = CodedOperand(codes, 4, step * 3, np.zeros((1, 1)))
+    b = CodedOperand(codes, 4, np.full((1, 1), 3.0), np.zeros((1, 1)))
+    small = mac.MacSpec(word_bits=6, overflow=Overflow.SATURATE)
+    result = run("matmul", a, b, {"transpose_a": True}, small)
+    assert result.values.item() == 18 * 4.5 + 31 * 9.0
+    assert result.overflowed == 3
+
+
 def test_matrices_give_what_the_library_gives():
     x, w = noise((6, 5), "x"), noise((5, 3), "w")
     psq, ptq = tensor_quantizers["statquant_psq"](), tensor_quantizers["statquant_ptq"](zero_aligned=False)

@@ -1,6 +1,7 @@
 """The closed op set, one idea a file."""
 
 from fxpsim.autodiff.ops.cast import cast
+from fxpsim.autodiff.ops.choice import chosen
 from fxpsim.autodiff.ops.convolution import conv2d, conv2d_input_grad, conv2d_weight_grad
 from fxpsim.autodiff.ops.curves import curve, gelu, sigmoid, silu, tanh
 from fxpsim.autodiff.ops.elementwise import (
@@ -34,6 +35,7 @@ __all__ = [
     "batch_norm",
     "batched_matmul",
     "cast",
+    "chosen",
     "clip",
     "concatenate",
     "conv2d",
