@@ -29,6 +29,7 @@ from numba import types
 from numba.core.ccallback import CFunc
 
 from fxpsim.kernels.atomics import call, exchange, fetch_add, load, relax, replace, store
+from fxpsim.kernels.compiling import KernelCompiler
 from fxpsim.kernels.disk_cache import DiskCache
 from fxpsim.kernels.jit import kernel
 
@@ -142,7 +143,8 @@ def _dismiss(board, count):
 @cache
 def _lead_address() -> int:
     word: Any = types.int64
-    function: Any = CFunc(_lead, ((word,) * 5, word), {}, {"nopython": True, "error_model": "numpy"})
+    options = {"nopython": True, "error_model": "numpy"}
+    function: Any = CFunc(_lead, ((word,) * 5, word), {}, options, pipeline_class=KernelCompiler)
     function._cache = DiskCache(_lead)
     function.compile()  # or load
     return function.address

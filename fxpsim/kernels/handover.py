@@ -11,12 +11,12 @@ from functools import cache
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
-from numba.core.compiler import Flags
-from numba.core.typing.templates import signature as typed
+from numba.core.compiler import Flags, compile_internal
 from numba.extending import intrinsic
 
+from fxpsim.kernels.compiling import compiled_lazily
 from fxpsim.kernels.crew import LEAD
 from fxpsim.kernels.disk_cache import DiskCache
 
@@ -49,7 +49,7 @@ def entry(kernel: Any) -> Any:
     # profiles show the kernel; and Numba makes the symbol out of the qualified name: symbols must differ
     shown.__code__ = shown.__code__.replace(co_name=code.co_name, co_firstlineno=code.co_firstlineno)
     shown.__qualname__ = f"entry.{function.__module__}.{function.__qualname__}"
-    dispatcher: Any = njit(nogil=True, error_model="numpy")(shown)
+    dispatcher: Any = compiled_lazily(shown)
     dispatcher._cache = DiskCache(function, role="entry")
     return dispatcher
 
@@ -91,10 +91,13 @@ def _thunk(context: Any, builder: Any, function: Any, kinds: tuple[Any, ...], bo
     flags: Any = Flags()
     flags.nrt = True
     flags.error_model = "numpy"
-    # into the thunk: of a function outside, the compiling process would run another copy than those that load it
-    flags.forceinline = True
+    flags.forceinline = True  # into the thunk, which is all that calls it
+    flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
     all_kinds = (types.int64, types.int64, *kinds)
-    compiled = context.compile_subroutine(builder, function, typed(types.none, *all_kinds), flags=flags, caching=False)
+    # straight into the entry's library: in one of its own it would be optimized and turned into machine code, too
+    library = context.active_code_library
+    compiled = compile_internal(context.typing_context, context, library, function, all_kinds, types.none, flags, {})
+    library.get_function(compiled.fndesc.mangled_name).linkage = "linkonce_odr"  # gone once it is inlined
     thunk = ir.Function(builder.module, ir.FunctionType(_I64, [_I64] * 3), f"{builder.function.name}.thunk")
     thunk.linkage = "internal"
     thunk.attributes.add("noinline")  # once is enough

@@ -1,11 +1,10 @@
-"""The one place with JIT options: the ``kernel`` decorator and the compilation of generated sources."""
+"""The ``kernel`` decorator and the compilation of generated sources."""
 
 import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numba
-
+from fxpsim.kernels.compiling import compiled_lazily
 from fxpsim.kernels.disk_cache import DiskCache, cache_directory, write_atomically
 
 
@@ -22,7 +21,7 @@ def kernel(function: Callable[..., Any]) -> Any:
     >>> twice(21)
     42
     """
-    dispatcher: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    dispatcher: Any = compiled_lazily(function)
     dispatcher._cache = DiskCache(function)
     return dispatcher
 

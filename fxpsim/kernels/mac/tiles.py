@@ -72,8 +72,8 @@ def {name}(begin, end, image, base, rows, cols, b, starts, out, pitch, first, co
         panel, tile0 = unit // n_blocks, unit % n_blocks * block
         tiles = min(block, n_tiles - tile0)
         count = np.int64(0)
-        for i in range({rows}):
-            origin[i * width : (i + 1) * width] = starts[panel, 0]
+        for i in range(tile_size):
+            origin[i] = starts[panel, 0, i % width]
         for g in range(0, groups, segment):
             size = min(segment, groups - g)
             cols_at = cols.ctypes.data + g * 8
@@ -124,8 +124,9 @@ _CALL_COUNTED = """whole = (tile0 + t + 1) * {rows} <= n_rows
 
 _FLUSH = """for i in range(tiles * tile_size):
                 wide[i] = (wide[i] if g else 0) + sums[i]
-            for i in range({rows}):
-                origin[i * width : (i + 1) * width] = starts[panel, min(g // segment + 1, starts.shape[1] - 1)]"""
+            after = min(g // segment + 1, starts.shape[1] - 1)
+            for i in range(tile_size):
+                origin[i] = starts[panel, after, i % width]"""
 
 # codes of row i of a tile: (sum of the high parts << 8) + (sum of the low parts), half a tile further on
 _SPLIT = """codes = np.empty(tiles * tile_size // 2, np.int64)
@@ -196,7 +197,7 @@ def _compiled(tile: Tile, reading: Reading, out_type: str) -> Any:
         b_size=lane.group * np.dtype(lane.b_type).itemsize,
         sum_type=lane.sum_type,
         wide_size="block * tile_size" if reading.flush else "1",
-        flush=_FLUSH.format(rows=tile.rows) if reading.flush else "pass",
+        flush=_FLUSH if reading.flush else "pass",
         combine=combine,
         wrap=_WRAP if reading.wrap else "pass",
         value=convert.format("codes[j]"),
