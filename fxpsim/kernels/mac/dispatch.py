@@ -22,6 +22,7 @@ import numpy as np
 from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac import blas, stepwise
 from fxpsim.kernels.mac.bounds import Bounds, fits, holds
+from fxpsim.kernels.mac.estimated import estimated
 from fxpsim.kernels.mac.frames import framed, image_of
 from fxpsim.kernels.mac.losses import losses, products
 from fxpsim.kernels.mac.packing import SEGMENT, Packed, pack
@@ -145,10 +146,19 @@ def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[
     split, segment = False, 0
     if long or (wide and lane.sum_type == "int32"):
         split, segment = _segments(lane, bounds, long, packed)
+    if split and cpu().dot:
+        notes = estimated(task, spec, packed, (rows, vectors), proven, long, out)
+        if notes is not None:
+            return notes
     word = split and not segment and not proven and spec.signed and spec.word_bits == 32
     reading = Reading(flush=segment > 0, split=split, wrap=not proven and not word, word=word)
     image = image_of(
-        task.a, contraction.frame, lane.a_type, slack=0 if grouping.is_whole else lane.group, bias=bias, split=split
+        task.a,
+        contraction.frame,
+        lane.a_type,
+        slack=0 if grouping.is_whole else lane.group,
+        bias=bias,
+        parts=("high", "low") if split else ("",),
     )
     overflowed, max_abs = 0, 0
     for group, part in enumerate(packed):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fxpsim.kernels.jit import compile_source, kernel
+from fxpsim.kernels.jit import compile_source
 from fxpsim.kernels.mac.moves import transpose_block
 from fxpsim.kernels.mac.packing import aligned_empty
 from fxpsim.kernels.mac.tables import Frame
@@ -36,8 +36,8 @@ def framed(operand: np.ndarray, frame: Frame, dtype: type[np.generic], empty: fl
     return image
 
 
-@kernel
-def _interleaved(begin, end, x, out, height, top, step, left, line, pitch, bias):
+_INTERLEAVED = '''\
+def {name}(begin, end, x, out, height, top, step, left, line, pitch, bias):
     """Write rows of frames whose channels are fastest; a unit is one row of one frame."""
     size = line * pitch[0]
     for unit in range(begin, end):
@@ -48,45 +48,15 @@ def _interleaved(begin, end, x, out, height, top, step, left, line, pitch, bias)
         if source < 0 or source % step or source // step >= x.shape[1]:
             continue
         pixels = x[n, source // step]
-        if pitch[1] == 1:
-            values = pixels.reshape(-1)
-            inside = target[left * pitch[0] : left * pitch[0] + values.size]
-            for i in range(inside.size):
-                inside[i] = values[i] + bias
-        else:
-            for i in range(pixels.shape[0]):
-                values = pixels[i]
-                at = (left + i * pitch[1]) * pitch[0]
-                inside = target[at : at + values.size]
-                for c in range(inside.size):
-                    inside[c] = values[c] + bias
-
-
-@kernel
-def _interleaved_bytes(begin, end, x, out, height, top, step, left, line, pitch):
-    """Write rows of two frames: the codes shifted right by 8 bits, and their low 8 bits, half of ``out`` further on."""
-    size = line * pitch[0]
-    half = out.size // 2
-    for unit in range(begin, end):
-        n, y = unit // height, unit % height
-        highs, lows = out[unit * size : (unit + 1) * size], out[half + unit * size : half + (unit + 1) * size]
-        highs[:] = 0
-        lows[:] = 0
-        source = y - top
-        if source < 0 or source % step or source // step >= x.shape[1]:
-            continue
-        pixels = x[n, source // step]
         # without gaps a row is one run
         whole = pitch[1] == 1
-        count = 1 if whole else pixels.shape[0]
-        for i in range(count):
+        for i in range(1 if whole else pixels.shape[0]):
             values = pixels.reshape(-1) if whole else pixels[i]
             at = (left + i * pitch[1]) * pitch[0]
-            high, low = highs[at : at + values.size], lows[at : at + values.size]
-            for c in range(values.size):
-                high[c] = values[c] >> 8
-                low[c] = values[c] & 255
-
+            inside = target[at : at + values.size]
+            for c in range(inside.size):
+                inside[c] = {code}
+'''
 
 _PLANAR = '''\
 def {name}(begin, end, x, out, height, top, left, phases, columns, blocks, bias):
@@ -130,8 +100,19 @@ def {name}(begin, end, x, out, height, top, left, phases, columns, blocks, bias)
 _BLOCK = 128  # channels per unit
 
 
-# what a planar frame holds of a code
-_CODES = {"": "values[c] + bias", "high": "values[c] >> 8", "low": "values[c] & 255"}
+# what a frame holds of a code; ``top`` is the high byte where all codes have got the bias already
+_CODES = {
+    "": "values[c] + bias",
+    "high": "values[c] >> 8",
+    "low": "values[c] & 255",
+    "top": "(values[c] >> 8) + bias",
+}
+
+
+@cache
+def _interleaved(dtype: str, part: str) -> Any:
+    name = "_".join(["mac_interleaved", dtype, *([part] if part else [])])
+    return compile_source(name, _INTERLEAVED.format(name=name, code=_CODES[part]), {"np": np})
 
 
 @cache
@@ -146,7 +127,13 @@ def _planar(dtype: str, part: str) -> Any:
 
 
 def image_of(
-    operand: np.ndarray, frame: Frame, dtype: str, *, slack: int, bias: int = 0, split: bool = False
+    operand: np.ndarray,
+    frame: Frame,
+    dtype: str,
+    *,
+    slack: int,
+    bias: int = 0,
+    parts: tuple[str, ...] = ("",),
 ) -> np.ndarray:
     """Return codes (or floats) as the flat image of a frame, for a lane.
 
@@ -159,35 +146,31 @@ def image_of(
     slack : int
         Elements after the last one that an instruction may read.
     bias : int
-        0, or 128 for signed bytes that are to be read as unsigned ones; padding gets it too.
-    split : bool
-        Return two images, one after the other: the codes shifted right by 8 bits, and their low 8 bits.
+        Added to every element, modulo the type's range, and what the padding holds: 128 for signed bytes that are to
+        be read as unsigned ones, or -32768 for unsigned words that are to be read as signed ones.
+    parts : tuple of str
+        Images to return, one after the other: the codes (""), the codes shifted right by 8 bits ("high"), their low 8
+        bits ("low"), or their high bytes plus the bias ("top").
     """
-    # a signed byte plus 128 is the unsigned byte with the first bit inverted
-    if split:
-        values = operand
+    if parts == ("",):
+        other = dtype[1:] if dtype.startswith("u") else "u" + dtype  # the bias inverts the first bit
+        values = operand.astype(other, copy=False).view(dtype) if bias else operand.astype(dtype, copy=False)
     else:
-        values = operand.astype(np.int8, copy=False).view(np.uint8) if bias else operand.astype(dtype, copy=False)
-    if frame.holds(values.shape) and not (slack or bias or split):
+        values = operand
+    if frame.holds(values.shape) and not (slack or bias or parts != ("",)):
         return values.reshape(-1)
-    parts = ("high", "low") if split else ("",)  # either part fits, even of an unsigned word
     share = parallel_for if frame.size >= _WORTH_SHARING else inline
     image = aligned_empty(len(parts) * frame.size + slack, dtype)
     image[len(parts) * frame.size :] = 0
-    codes = image[: len(parts) * frame.size]
     empty = image.dtype.type(bias)
-    if frame.phases:
-        codes[:] = bias
-        blocks = -(-frame.channels // _BLOCK)
-        where = (frame.height, frame.top, frame.left, frame.phases, frame.planar_columns, blocks)
-        units = frame.images * values.shape[1] * blocks
-        for part, out in zip(parts, np.split(codes, len(parts)), strict=True):
-            share(_planar(dtype, part), units, values, out, *where, empty)
-        return image
-    where = (frame.height, frame.top, frame.step[0], frame.left, frame.width)
-    pitch = (frame.channels, frame.step[1])
-    if split:
-        share(_interleaved_bytes, frame.images * frame.height, values, codes, *where, pitch)
-    else:
-        share(_interleaved, frame.images * frame.height, values, codes, *where, pitch, empty)
+    for part, out in zip(parts, np.split(image[: len(parts) * frame.size], len(parts)), strict=True):
+        if frame.phases:
+            out[:] = empty
+            blocks = -(-frame.channels // _BLOCK)
+            where = (frame.height, frame.top, frame.left, frame.phases, frame.planar_columns, blocks)
+            share(_planar(dtype, part), frame.images * values.shape[1] * blocks, values, out, *where, empty)
+        else:
+            where = (frame.height, frame.top, frame.step[0], frame.left, frame.width)
+            pitch = (frame.channels, frame.step[1])
+            share(_interleaved(dtype, part), frame.images * frame.height, values, out, *where, pitch, empty)
     return image

@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from fxpsim.kernels.mac.ir_tools import ELEMENTS, I32, I64, address, call, load, opaque, repeat, shuffle, store
+from fxpsim.kernels.mac.ir_tools import ELEMENTS, I8, I32, I64, address, call, load, opaque, repeat, shuffle, store
 from fxpsim.kernels.mac.writer import loop
 
 
@@ -53,11 +53,12 @@ def _interleaved(builder: Any, a: Any, b: Any) -> tuple[Any, Any]:
 
 
 @lru_cache(maxsize=32)
-def pack_group(dtype: str, group: int, columns: int, vectors: int, measured: bool) -> Any:
+def pack_group(dtype: str, group: int, columns: int, vectors: int, measured: bool, high: bool = False) -> Any:
     """Return the intrinsic ``(source, pitch, target, sums, magnitudes)`` that packs one group of k of one panel.
 
     It reads ``group`` rows of ``vectors * columns`` elements, ``pitch`` elements apart, and writes them column by
-    column. If measured, it adds the columns and their magnitudes to two arrays of int32.
+    column. If measured, it adds the columns and their magnitudes to two arrays of int32. If ``high``, it writes the
+    codes' nearest multiples of 256, as bytes, and measures what these leave.
     """
     element = ELEMENTS[dtype]
     size = np.dtype(dtype).itemsize
@@ -71,21 +72,42 @@ def pack_group(dtype: str, group: int, columns: int, vectors: int, measured: boo
             for j in range(vectors):
                 begins = [_row(builder, source, q, pitch, size) for q in range(group)]
                 rows = [load(builder, address(builder, at, (I64(j * columns), size)), kind) for at in begins]
-                if measured:
+                if high:
                     wide = [builder.sext(row, ir.VectorType(I32, columns)) for row in rows]
-                    place = I64(j * columns)
-                    _add_to(builder, address(builder, sums, (place, 4)), wide)
-                    magnitude = [_absolute(builder, row) for row in wide]
-                    _add_to(builder, address(builder, magnitudes, (place, 4)), magnitude)
+                    bytes_ = [_nearest_byte(builder, row) for row in wide]
+                    rest = [builder.sub(x, _shifted(builder, y, 8)) for x, y in zip(wide, bytes_, strict=True)]
+                    _measure(builder, rest, I64(j * columns), sums, magnitudes)
+                    rows = [builder.trunc(row, ir.VectorType(I8, columns)) for row in bytes_]
+                elif measured:
+                    wide = [builder.sext(row, ir.VectorType(I32, columns)) for row in rows]
+                    _measure(builder, wide, I64(j * columns), sums, magnitudes)
                 while len(rows) > 1:  # a c, b d -> a b c d
                     half = len(rows) // 2
                     rows = [_joined(builder, rows[i], rows[half + i]) for i in range(half)]
-                store(builder, rows[0], address(builder, target, (I64(j * columns * group), size)))
+                store(builder, rows[0], address(builder, target, (I64(j * columns * group), 1 if high else size)))
             return I64(0)
 
         return types.int64(*[types.int64] * 5), write
 
     return pack
+
+
+def _measure(builder: Any, rows: list[Any], place: Any, sums: Any, magnitudes: Any) -> None:
+    """Add rows, and their magnitudes, to two arrays."""
+    _add_to(builder, address(builder, sums, (place, 4)), rows)
+    _add_to(builder, address(builder, magnitudes, (place, 4)), [_absolute(builder, row) for row in rows])
+
+
+def _nearest_byte(builder: Any, words: Any) -> Any:
+    """Return words divided by 256, to the nearest (at most 127)."""
+    kind = words.type
+    half, shift, most = (ir.Constant(kind, [value] * kind.count) for value in (128, 8, 127))
+    found = builder.ashr(builder.add(words, half), shift)
+    return builder.select(builder.icmp_signed("<", found, most), found, most)
+
+
+def _shifted(builder: Any, value: Any, bits: int) -> Any:
+    return builder.shl(value, ir.Constant(value.type, [bits] * value.type.count))
 
 
 def _sum_of_lanes(builder: Any, value: Any) -> Any:

@@ -50,6 +50,8 @@ class Packed:
     panels, groups : int
     sums : ndarray of int64, (panels, segments, width)
         Sum of each column over each segment of ``SEGMENT`` groups (integer lanes only).
+    sizes : ndarray of int64, (panels, segments, width)
+        Sum of the absolute values of each column over each segment (integer lanes only).
     magnitude : int
         Largest sum of absolute values of a column; 0 if not measured.
     part : int
@@ -63,6 +65,7 @@ class Packed:
     panels: int
     groups: int
     sums: np.ndarray
+    sizes: np.ndarray
     magnitude: int
     part: int
     peak: int
@@ -70,7 +73,7 @@ class Packed:
 
 _SOURCE = '''\
 def {name}(begin, end, b, source, data, groups, sums, sizes, peaks):
-    """Pack segments of panels of {dtype}, {group} consecutive k at a time."""
+    """Pack segments of panels{title}, {group} consecutive k at a time."""
     segments, pitch = sums.shape[1], b.shape[1]
     stage = np.zeros(({group}, {width}), np.{dtype})
     totals = np.zeros((2, {width}), np.int32)
@@ -85,7 +88,7 @@ def {name}(begin, end, b, source, data, groups, sums, sizes, peaks):
         peak = 0
         stage[:] = 0
         for g in range(segment * {segment}, min(groups, (segment + 1) * {segment})):
-            target_at = data.ctypes.data + (panel * groups + g) * {width} * {group} * {size}
+            target_at = data.ctypes.data + (panel * groups + g) * {width} * {group} * {out_size}
             k = source[g * {group}]
             if k >= 0 and columns == {width} and source[g * {group} + {group} - 1] == k + {group} - 1:
                 pack(b.ctypes.data + (k * pitch + first) * {size}, pitch, target_at, sums_at, sizes_at)
@@ -110,20 +113,23 @@ _MEASURE = """if (g + 1) % {chunk} == 0 or g == groups - 1:
 
 
 @lru_cache(maxsize=64)
-def _compiled(lane: Lane, vectors: int) -> Any:
+def _compiled(lane: Lane, vectors: int, high: bool) -> Any:
     measured = lane.measures
     columns = lane.columns(cpu())
-    name = f"mac_pack_{lane.name}_{vectors * columns}"
+    name = f"mac_pack_{lane.name}_{vectors * columns}" + ("_high" if high else "")
+    dtype = "int16" if high else lane.b_type
     source = _SOURCE.format(
         name=name,
-        dtype=lane.b_type,
+        dtype=dtype,
+        title=" of high bytes of int16" if high else f" of {dtype}",
         group=lane.group,
         width=vectors * columns,
-        size=np.dtype(lane.b_type).itemsize,
+        size=np.dtype(dtype).itemsize,
+        out_size=np.dtype(lane.b_type).itemsize,
         segment=SEGMENT,
         measure=_MEASURE.format(chunk=CHUNK, width=vectors * columns) if measured else "pass",
     )
-    intrinsic = pack_group(lane.b_type, lane.group, columns, vectors, measured)
+    intrinsic = pack_group(dtype, lane.group, columns, vectors, measured, high)
     return compile_source(name, source, {"np": np, "pack": intrinsic})
 
 
@@ -138,7 +144,9 @@ def _column_sizes(b):
     return sizes
 
 
-def pack(b: np.ndarray, grouping: Grouping, lane: Lane, vectors: int, *, measured: bool = False) -> Packed:
+def pack(
+    b: np.ndarray, grouping: Grouping, lane: Lane, vectors: int, *, measured: bool = False, high: bool = False
+) -> Packed:
     """Pack b for a lane.
 
     Parameters
@@ -152,6 +160,8 @@ def pack(b: np.ndarray, grouping: Grouping, lane: Lane, vectors: int, *, measure
         Registers per row of a panel.
     measured : bool
         Whether a lane of floats needs the magnitude, too; the integer lanes measure on the way in any case.
+    high : bool
+        Pack the nearest multiples of 256 of 16-bit codes, as bytes, and measure what they leave of the codes.
     """
     groups = grouping.offsets.size
     width = vectors * lane.columns(cpu())
@@ -162,8 +172,8 @@ def pack(b: np.ndarray, grouping: Grouping, lane: Lane, vectors: int, *, measure
     sizes = np.empty((panels, segments, width), np.int64)
     peaks = np.zeros(panels * segments, np.int64)
     in_kernel = lane.measures
-    values = b.astype(lane.b_type, copy=False)
-    run = _compiled(lane, vectors)
+    values = b.astype("int16" if high else lane.b_type, copy=False)
+    run = _compiled(lane, vectors, high)
     share = parallel_for if b.size >= _WORTH_SHARING else inline
     share(run, panels * segments, values, grouping.source, data, groups, sums, sizes, peaks)
     magnitude = int(sizes.sum(axis=1).max()) if in_kernel else 0
@@ -175,6 +185,7 @@ def pack(b: np.ndarray, grouping: Grouping, lane: Lane, vectors: int, *, measure
         panels=panels,
         groups=groups,
         sums=sums,
+        sizes=sizes,
         magnitude=magnitude,
         part=int(sizes.max()) if in_kernel else 0,
         peak=int(peaks.max()),

@@ -90,7 +90,11 @@ def {name}(begin, end, image, base, rows, cols, b, starts, out, pitch, first, co
         smallest, largest = {zeros}
         {combine}
         {wrap}
-        if n_cols == pitch and n_cols == width:
+        {store}
+'''
+
+# one tail for all drivers
+_STORE = """if n_cols == pitch and n_cols == width:
             target = out[row0 * pitch : (row0 + valid) * pitch]
             for j in range(target.size):
                 value = {value}
@@ -106,8 +110,7 @@ def {name}(begin, end, image, base, rows, cols, b, starts, out, pitch, first, co
                     {line_measure}
         notes[unit, 0] = count
         notes[unit, 1] = smallest
-        notes[unit, 2] = largest
-'''
+        notes[unit, 2] = largest"""
 
 _CALL = "count += micro(from_at, sums_at, a_at, rows_at, cols_at, b_at, size, period, low, high, threshold, numbers_at)"
 
@@ -153,7 +156,7 @@ _SPLIT_WORD = """codes = np.empty(tiles * tile_size // 2, np.int32)
             count += outside"""
 
 # columns that fill up a panel are zero, which is in every range
-_WRAP = """inside = codes[: valid * width]
+WRAP = """inside = codes[: valid * width]
         for i in range(inside.size):
             code = np.int64(inside[i])
             wrapped = ((code - min_code) & mask) + min_code
@@ -163,6 +166,16 @@ _WRAP = """inside = codes[: valid * width]
 _MEASURE = """code = np.{out_type}(value)
 {indent}smallest = code if code < smallest else smallest
 {indent}largest = code if code > largest else largest"""
+
+
+def store_codes(out_type: str, convert: str, *, measured: bool = True) -> str:
+    """Return the end of a driver: it stores the ``codes`` of a unit and notes the smallest and the largest."""
+    return _STORE.format(
+        value=convert.format("codes[j]"),
+        line_value=convert.format("line[j]"),
+        measure=_MEASURE.format(out_type=out_type, indent=" " * 16) if measured else "pass",
+        line_measure=_MEASURE.format(out_type=out_type, indent=" " * 20) if measured else "pass",
+    )
 
 
 @lru_cache(maxsize=256)
@@ -199,12 +212,9 @@ def _compiled(tile: Tile, reading: Reading, out_type: str) -> Any:
         wide_size="block * tile_size" if reading.flush else "1",
         flush=_FLUSH if reading.flush else "pass",
         combine=combine,
-        wrap=_WRAP if reading.wrap else "pass",
-        value=convert.format("codes[j]"),
-        line_value=convert.format("line[j]"),
+        wrap=WRAP if reading.wrap else "pass",
         zeros="0, 0" if reading.floats else f"{out_type_name}, {out_type_name}",
-        measure="pass" if reading.floats else _MEASURE.format(out_type=out_type, indent=" " * 16),
-        line_measure="pass" if reading.floats else _MEASURE.format(out_type=out_type, indent=" " * 20),
+        store=store_codes(out_type, convert, measured=not reading.floats),
     )
     row = replace(tile, rows=1)
     return compile_source(name, source, {"np": np, "micro": micro_kernel(tile), "micro_row": micro_kernel(row)})
@@ -235,6 +245,22 @@ def tile_shape(columns: int, lane_columns: int, registers: int) -> tuple[int, in
     needed = -(-columns // lane_columns)
     vectors = min(shapes, key=lambda v: -(-needed // v) * v * shapes[v][1])
     return shapes[vectors][0], vectors
+
+
+def units_of(n_tiles: int, panels: int) -> tuple[int, int]:
+    """Return (tiles of a block, work units): blocks of up to 16 tiles, but enough units for all threads."""
+    block = max(1, min(16, n_tiles * panels // (4 * threads())))
+    return block, panels * -(-n_tiles // block)
+
+
+def share_tiles(work: int) -> Any:
+    """Return how to run the units of so many products: by all threads, or by this one alone."""
+    return parallel_for if work >= _WORTH_SHARING else inline
+
+
+def summary(notes: np.ndarray) -> tuple[int, int]:
+    """Return (overflowed, largest magnitude of the codes) of all units."""
+    return int(notes[:, 0].sum()), max(-int(notes[:, 1].min()), int(notes[:, 2].max()))
 
 
 def run_tiles(
@@ -296,13 +322,9 @@ def run_tiles(
     n_tiles = rows.size // tile.rows
     if starts is None:
         starts = np.zeros((packed.panels, 1, packed.width), sum_type)
-    # blocks of up to 16 tiles, but enough units for all threads
-    block = max(1, min(16, n_tiles * packed.panels // (4 * threads())))
-    units = packed.panels * -(-n_tiles // block)
+    block, units = units_of(n_tiles, packed.panels)
     notes = np.empty((units, 3), np.int64)
-    work = contraction.rows.size * cols.size * tile.lane.group * columns
-    share = parallel_for if work >= _WORTH_SHARING else inline
-    share(
+    share_tiles(contraction.rows.size * cols.size * tile.lane.group * columns)(
         _compiled(tile, reading, out.dtype.name),
         units,
         image,
@@ -327,4 +349,4 @@ def run_tiles(
         mask,
         notes,
     )
-    return int(notes[:, 0].sum()), max(-int(notes[:, 1].min()), int(notes[:, 2].max()))
+    return summary(notes)
