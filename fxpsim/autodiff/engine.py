@@ -105,6 +105,7 @@ class Engine:
             encoded.transform,
             encoded.products,
             (stream, value) if self._read_again(stream) else None,
+            encoded.zero,
         )
 
     def through_quantizer(self, grad: Any, value: Any, stream: str) -> Any:

@@ -38,6 +38,7 @@ class Encoded(Protocol):
     products: Any
     counts: CastCounts
     bits_histogram: Mapping[int, int] | None
+    zero: int
 
 
 class TensorStreamQuantizer(Protocol):

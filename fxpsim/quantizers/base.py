@@ -25,7 +25,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,6 +102,14 @@ class Linear:
         return share * self.scale.full(codes.shape)[0]
 
 
+class Tally(NamedTuple):
+    """What an encoder counted on the way, in elements; ``saturated`` is None where it did not count those."""
+
+    nonzero: int
+    underflow: int
+    saturated: int | None = None
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Encoded:
     """A quantized tensor: codes, how to read them, what to undo after the contraction.
@@ -120,6 +128,8 @@ class Encoded:
         The map :math:`T` that was applied to the rows before encoding.
     exponent_discarded : int
         Binary exponent that the method threw away on purpose (WAGE); the codes stand for x times two to its negative.
+    tally : Tally, optional
+        What was counted while the codes were made: the same as counting afterwards, in one pass less.
     """
 
     codes: Array
@@ -128,6 +138,7 @@ class Encoded:
     error_share: float
     transform: RowTransform | None = None
     exponent_discarded: int = 0
+    tally: Tally | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

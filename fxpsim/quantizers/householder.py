@@ -21,10 +21,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fxpsim.kernels.coding.householder import Groups, unmixed
 from fxpsim.quantizers.row_groups import row_groups
 
 Rows = NDArray[np.float64]
@@ -54,6 +56,12 @@ class BlockHouseholder:
     groups: list[NDArray[np.int64]]
     ratios: list[float]
 
+    @cached_property
+    def joined(self) -> Groups:
+        """The groups as kernels take them."""
+        starts = np.cumsum([0] + [len(group) for group in self.groups])
+        return Groups(np.concatenate(self.groups), starts, np.array(self.ratios, np.float64))
+
     def apply(self, x: Rows) -> Rows:
         """Return ``T x``."""
         y = x.astype(np.float64)
@@ -65,12 +73,11 @@ class BlockHouseholder:
 
     def inverse(self, y: Rows) -> Rows:
         """Return ``T^-1 y``."""
-        x = y.astype(np.float64)
-        for group, ratio in zip(self.groups, self.ratios, strict=True):
-            if len(group) > 1:
-                _reflect(x, group)
-                x[group[1:]] /= ratio
-        return x
+        return unmixed(np.ascontiguousarray(y, np.float64), self.joined, np.float64)
+
+    def inverse_rounded(self, y: Rows) -> NDArray[np.float32]:
+        """Return ``T^-1 y``, rounded to binary32."""
+        return unmixed(y, self.joined, np.float32)
 
     def inverse_bound(self, bound: Rows) -> Rows:
         """Return the bound of errors behind the inverse: absolute entries of the matrix times ``bound``."""

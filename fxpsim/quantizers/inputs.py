@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fxpsim.array import QTensor
 from fxpsim.errors import UserError
+from fxpsim.kernels.coding.ranges import column_ranges, run_ranges
 from fxpsim.numerics import RandomBits, Rounding
 from fxpsim.quantizers.base import Bits, TensorQuantizer
 
@@ -18,8 +19,10 @@ EXACT_BITS = 53
 LEAST, LARGEST = 2.0**-500, 2.0**500
 
 
-def values_of(x: Any, quantizer: TensorQuantizer) -> NDArray[np.floating[Any]]:
+def values_of(x: Any, quantizer: TensorQuantizer, *, measured: bool = False) -> NDArray[np.floating[Any]]:
     """Return the numbers of a tensor, exactly, and refuse what the quantizer cannot take.
+
+    With ``measured`` the caller takes the ranges of the tensor (:func:`ranges_of`), which finds what is not finite.
 
     Raises
     ------
@@ -61,11 +64,37 @@ def values_of(x: Any, quantizer: TensorQuantizer) -> NDArray[np.floating[Any]]:
             )
     if array.ndim == 0 or array.size == 0:
         raise UserError(f"a tensor of shape {array.shape}", where=where, expected="at least one axis and one element")
-    if not np.isfinite(array).all():
-        raise UserError("the tensor has infinities or NaN", where=where, expected="finite numbers")
     if array.dtype == np.float64:
+        if not np.isfinite(array).all():
+            raise _not_finite(where)
         _refuse_extremes(array, where)
-    return np.ascontiguousarray(array)
+    array = np.ascontiguousarray(array)
+    if array.dtype == np.float32 and not measured:
+        ranges_of(array, quantizer)
+    return array
+
+
+def ranges_of(
+    values: NDArray[np.floating[Any]], quantizer: TensorQuantizer, *, runs: int = 1, columns: bool = False
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the smallest and largest element of each of ``runs`` equal runs, or of each index of the last axis.
+
+    Raises
+    ------
+    UserError
+        If an element is not finite.
+    """
+    if values.dtype == np.float32:
+        found = column_ranges(values) if columns else run_ranges(values, runs)
+        if found is None:
+            raise _not_finite(type(quantizer).__name__)
+        return found
+    lines = values.reshape(-1, values.shape[-1]).T if columns else values.reshape(runs, -1)
+    return lines.min(axis=1).astype(np.float64), lines.max(axis=1).astype(np.float64)
+
+
+def _not_finite(where: str) -> UserError:
+    return UserError("the tensor has infinities or NaN", where=where, expected="finite numbers")
 
 
 def _refuse_extremes(array: NDArray[np.float64], where: str) -> None:

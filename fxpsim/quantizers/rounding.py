@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxpsim.kernels.cast import storage_dtype
+from fxpsim.kernels.coding.affine import code_runs
+from fxpsim.kernels.coding.rounding import MODES, carried, nearest, words_of
 from fxpsim.kernels.jit import kernel
-from fxpsim.kernels.random import GROUP, fill_words
+from fxpsim.kernels.random import GROUP
 from fxpsim.kernels.threads import parallel_for
 from fxpsim.numerics import FixedFormat, RandomBits, Rounding
-
-UNIT = 8192
-WORDS = 4294967296.0  # how many random words there are
-_MODES = {Rounding.HALF_EVEN: 0, Rounding.HALF_AWAY: 1, Rounding.HALF_UP: 2, Rounding.STOCHASTIC: 3}
+from fxpsim.quantizers.base import Tally
 
 
 def random_words(random: RandomBits, count: int) -> NDArray[np.uint32]:
@@ -69,14 +68,77 @@ def round_rows(
     limits : (int, int), optional
         Least and largest code, if not those of the word.
     """
-    out = np.empty(x.shape, storage_dtype(word.word_bits, word.signed))
-    least, largest = limits or (word.min_code, word.max_code)
-    words = random_words(random, x.size) if random is not None else np.zeros(1, np.uint32)
-    sizes = np.array([x.size // len(low), base, least, largest, _MODES[rounding]], np.int64)
-    parallel_for(
-        _rows, -(-x.size // UNIT), np.ascontiguousarray(x).reshape(-1), low, factor, sizes, words, out.reshape(-1)
+    none = np.full(len(low), np.nan)
+    return counted_rows(x, low, factor, none, word, base=base, rounding=rounding, random=random, limits=limits)[0]
+
+
+def counted_rows(
+    x: NDArray[np.floating[Any]],
+    low: NDArray[np.float64],
+    factor: NDArray[np.float64],
+    zero: NDArray[np.float64],
+    word: FixedFormat,
+    *,
+    base: int = 0,
+    rounding: Rounding,
+    random: RandomBits | None = None,
+    limits: tuple[int, int] | None = None,
+) -> tuple[NDArray[Any], Tally]:
+    """Return the codes as :func:`round_rows` does, and what they count.
+
+    ``zero`` has the code that stands for zero in each row, NaN where there is none (:func:`zero_codes`).
+    """
+    codes, zeros, vanished = code_runs(
+        x,
+        low,
+        factor,
+        zero,
+        storage_dtype(word.word_bits, word.signed),
+        base=base,
+        limits=limits or (word.min_code, word.max_code),
+        mode=MODES[rounding],
+        draw=(0, 0, 0) if random is None else (*random.key, random.mask),
     )
-    return out
+    return codes, Tally(x.size - zeros, vanished)
+
+
+def zero_codes(
+    step: NDArray[np.float64], offset: NDArray[np.float64], word: FixedFormat, zero_point: int = 0
+) -> NDArray[np.float64]:
+    """Return the code whose value is exactly zero, or NaN, for codes read as ``(code - zero_point) * step + offset``.
+
+    A code c has the value zero only where the product, rounded once, is ``-offset``. The quotient then lies within
+    ``|c| * 2**-52`` of ``c - zero_point``, and no other whole number does.
+
+    >>> zero_codes(np.array([0.5, 0.5]), np.array([-1.0, 0.3]), FixedFormat.parse("u4f0")).tolist()
+    [2.0, nan]
+    """
+    found = np.rint(-offset / step)
+    code = found + zero_point
+    hit = (found * step + offset == 0) & (code >= word.min_code) & (code <= word.max_code)
+    return np.where(hit, code, np.nan)
+
+
+def reaches(
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    step: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    word: FixedFormat,
+    zero_point: int = 0,
+) -> bool:
+    """Return whether no element between ``low`` and ``high`` lies more than half a step beyond the ends of the codes.
+
+    Rounded differences grow with their elements, so that those of the extremes bound all others.
+
+    >>> one = np.ones(1)
+    >>> word = FixedFormat.parse("u4f0")
+    >>> reaches(0 * one, 15.4 * one, one, 0 * one, word), reaches(0 * one, 15.6 * one, one, 0 * one, word)
+    (True, False)
+    """
+    top = (word.max_code - zero_point) * step + offset
+    bottom = (word.min_code - zero_point) * step + offset
+    return bool(((high - top <= 0.5 * step) & (bottom - low <= 0.5 * step)).all())
 
 
 def round_blocks(
@@ -96,7 +158,7 @@ def round_blocks(
     """
     out = np.empty(x.shape, storage_dtype(word.word_bits, word.signed))
     words = random_words(random, x.size) if random is not None else np.zeros(1, np.uint32)
-    sizes = np.array([block[0], block[1], _MODES[rounding]], np.int64)
+    sizes = np.array([block[0], block[1], MODES[rounding]], np.int64)
     parallel_for(_blocks, x.shape[0], np.ascontiguousarray(x), factor, largest, sizes, words, out)
     return out
 
@@ -104,55 +166,7 @@ def round_blocks(
 @kernel
 def _fill(begin, end, key0, key1, mask, words):
     for group in range(begin, end):
-        part = words[group * GROUP : (group + 1) * GROUP]
-        fill_words(group * GROUP, key0, key1, part)
-        for i in range(part.size):
-            part[i] = part[i] & mask
-
-
-@kernel
-def _stochastic(y, word):
-    # The carry out of 32 random bits below the last place, with both sides of each comparison exact: of a negative
-    # number the part below the next whole number toward zero is exact, of a positive one that above it.
-    magnitude = abs(y)
-    whole = np.floor(magnitude)
-    part = (magnitude - whole) * WORDS
-    if y >= 0:
-        return whole + 1.0 if part >= WORDS - word else whole
-    return -(whole + 1.0) if part > word else -whole
-
-
-@kernel
-def _nearest(y, mode):
-    if mode == 0:
-        return np.rint(y)
-    magnitude = abs(y)
-    whole = np.floor(magnitude)
-    part = magnitude - whole
-    away = part >= 0.5 if mode == 1 or y >= 0 else part > 0.5
-    whole = whole + 1.0 if away else whole
-    return whole if y >= 0 else -whole
-
-
-@kernel
-def _rows(begin, end, x, low, factor, sizes, words, out):
-    width, base, least, largest, mode = sizes[0], sizes[1], float(sizes[2]), float(sizes[3]), sizes[4]
-    start, stop = begin * UNIT, min(end * UNIT, x.size)
-    while start < stop:
-        row = start // width
-        last = min(stop, (row + 1) * width)
-        xs, cs = x[start:last], out[start:last]
-        first, f, b = low[row], factor[row], float(base)
-        if mode == 3:
-            ws = words[start:last]
-            for i in range(xs.size):
-                code = _stochastic((np.float64(xs[i]) - first) * f, np.float64(ws[i])) + b
-                cs[i] = np.int32(min(max(code, least), largest))
-        else:
-            for i in range(xs.size):
-                code = _nearest((np.float64(xs[i]) - first) * f, mode) + b
-                cs[i] = np.int32(min(max(code, least), largest))
-        start = last
+        words_of(group * GROUP, key0, key1, mask, words[group * GROUP : (group + 1) * GROUP])
 
 
 @kernel
@@ -174,9 +188,9 @@ def _blocks(begin, end, x, factor, largest, sizes, words, out):
         if mode == 3:
             ws = words[r * width : (r + 1) * width]
             for i in range(width):
-                code = _stochastic(np.float64(xs[i]) * fs[i], np.float64(ws[i]))
+                code = carried(np.float64(xs[i]) * fs[i], np.float64(ws[i]))
                 cs[i] = np.int32(min(max(code, -tops[i]), tops[i]))
         else:
             for i in range(width):
-                code = _nearest(np.float64(xs[i]) * fs[i], mode)
+                code = nearest(np.float64(xs[i]) * fs[i], mode)
                 cs[i] = np.int32(min(max(code, -tops[i]), tops[i]))

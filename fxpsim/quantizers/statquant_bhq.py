@@ -19,12 +19,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from fxpsim.array import QTensor
-from fxpsim.numerics import RandomBits, Rounding
-from fxpsim.quantizers.base import Array, Bits, Encoded, Evidence, TensorQuantizer
+from fxpsim.kernels.cast import storage_dtype
+from fxpsim.kernels.coding.householder import code_mixed, mixed_ranges, unmixed_zeros
+from fxpsim.kernels.coding.rounding import MODES
+from fxpsim.numerics import FixedFormat, RandomBits, Rounding
+from fxpsim.quantizers.base import Array, Bits, Encoded, Evidence, Tally, TensorQuantizer
 from fxpsim.quantizers.householder import block_householder
-from fxpsim.quantizers.inputs import rounding_of, source_of_words, values_of, word_of
+from fxpsim.quantizers.inputs import error_share, ranges_of, rounding_of, source_of_words, values_of, word_of
 from fxpsim.quantizers.registry import tensor_quantizers
-from fxpsim.quantizers.statquant_psq import encode_rows
+from fxpsim.quantizers.rounding import random_words
+from fxpsim.quantizers.statquant_psq import affine, encode_rows, row_reading
 
 
 @tensor_quantizers.register("statquant_bhq")
@@ -66,12 +70,32 @@ class StatQuantBHQ(TensorQuantizer):
 
     def encode(self, x: Array | QTensor, *, bits: Bits, random: RandomBits | None = None) -> Encoded:
         """Return the codes; see :meth:`TensorQuantizer.encode`."""
-        values, word_bits = values_of(x, self), word_of(bits, self)
+        values, word_bits = values_of(x, self, measured=True), word_of(bits, self)
         source = source_of_words(random, self.rounding, "StatQuantBHQ")
-        rows = values.reshape(len(values), -1).astype(np.float64)
-        sizes = rows.max(axis=1) - rows.min(axis=1) + self.epsilon
-        transform = block_householder(sizes)
+        ends = ranges_of(values, self, runs=len(values))
+        transform = block_householder(ends[1] - ends[0] + self.epsilon)
         if all(len(group) == 1 for group in transform.groups):
-            return encode_rows(values, word_bits, self.rounding, source, epsilon=self.epsilon)
-        mixed = transform.apply(rows).reshape(values.shape)
-        return encode_rows(mixed, word_bits, self.rounding, source, epsilon=self.epsilon, transform=transform)
+            return encode_rows(values, ends, word_bits, self.rounding, source, epsilon=self.epsilon)
+        rows = values.reshape(len(values), -1)
+        word = FixedFormat(word_bits=word_bits, frac_bits=0, signed=False)
+        groups = transform.joined
+        low, factor, step = affine(mixed_ranges(rows, groups), word, self.epsilon)
+        codes = code_mixed(
+            rows,
+            groups,
+            low,
+            factor,
+            storage_dtype(word.word_bits, word.signed),
+            largest=word.max_code,
+            mode=MODES[self.rounding],
+            words=random_words(source, values.size) if source is not None else np.zeros(1, np.uint32),
+        )
+        zeros, vanished = unmixed_zeros(codes, groups, step, low, rows)
+        return Encoded(
+            codes=codes.reshape(values.shape),
+            format=word,
+            reading=row_reading(step, low, values.ndim),
+            error_share=error_share(self.rounding),
+            transform=transform,
+            tally=Tally(values.size - zeros, vanished, 0),
+        )

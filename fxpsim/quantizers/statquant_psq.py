@@ -21,11 +21,14 @@ from numpy.typing import NDArray
 
 from fxpsim.array import QTensor, Scale
 from fxpsim.errors import UserError
+from fxpsim.kernels.cast import storage_dtype
+from fxpsim.kernels.coding.columns import code_columns
+from fxpsim.kernels.coding.rounding import MODES
 from fxpsim.numerics import FixedFormat, RandomBits, Rounding
-from fxpsim.quantizers.base import Array, Bits, Encoded, Evidence, Linear, RowTransform, TensorQuantizer
-from fxpsim.quantizers.inputs import error_share, rounding_of, source_of_words, values_of, word_of
+from fxpsim.quantizers.base import Array, Bits, Encoded, Evidence, Linear, Tally, TensorQuantizer
+from fxpsim.quantizers.inputs import error_share, ranges_of, rounding_of, source_of_words, values_of, word_of
 from fxpsim.quantizers.registry import tensor_quantizers
-from fxpsim.quantizers.rounding import round_rows
+from fxpsim.quantizers.rounding import counted_rows, random_words, reaches, zero_codes
 
 
 @tensor_quantizers.register("statquant_psq")
@@ -71,44 +74,79 @@ class StatQuantPSQ(TensorQuantizer):
 
     def encode(self, x: Array | QTensor, *, bits: Bits, random: RandomBits | None = None) -> Encoded:
         """Return the codes; see :meth:`TensorQuantizer.encode`."""
-        values, word_bits = values_of(x, self), word_of(bits, self)
+        values, word_bits = values_of(x, self, measured=True), word_of(bits, self)
         source = source_of_words(random, self.rounding, "StatQuantPSQ")
         if self.axis == -1 and values.ndim > 1:
-            turned = np.ascontiguousarray(np.moveaxis(values, -1, 0))
-            rows = encode_rows(turned, word_bits, self.rounding, source, epsilon=self.epsilon)
-            return _turned_back(rows)
-        return encode_rows(values, word_bits, self.rounding, source, epsilon=self.epsilon)
+            return self._encode_columns(values, word_bits, source)
+        ends = ranges_of(values, self, runs=len(values))
+        return encode_rows(values, ends, word_bits, self.rounding, source, epsilon=self.epsilon)
+
+    def _encode_columns(self, values: NDArray[Any], word_bits: int, random: RandomBits | None) -> Encoded:
+        """Encode every index of the last axis by its own range; random words are counted along the columns."""
+        word = FixedFormat(word_bits=word_bits, frac_bits=0, signed=False)
+        ends = ranges_of(values, self, columns=True)
+        low, factor, step = affine(ends, word, self.epsilon)
+        codes, zeros, vanished = code_columns(
+            values,
+            low,
+            factor,
+            zero_codes(step, low, word),
+            storage_dtype(word.word_bits, word.signed),
+            limits=(word.min_code, word.max_code),
+            mode=MODES[self.rounding],
+            words=random_words(random, values.size) if random is not None else np.zeros(1, np.uint32),
+        )
+        saturated = 0 if reaches(*ends, step, low, word) else None
+        offset = low.reshape((1,) * (values.ndim - 1) + (-1,))
+        reading = Linear(scale=Scale.per_channel(step, axis=-1, ndim=values.ndim), offset=offset)
+        return Encoded(
+            codes=codes,
+            format=word,
+            reading=reading,
+            error_share=error_share(self.rounding),
+            tally=Tally(values.size - zeros, vanished, saturated),
+        )
+
+
+Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def affine(
+    ends: Ends, word: FixedFormat, epsilon: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return low end, factor (0 where all elements are one number) and step of every line, for its extremes."""
+    low = ends[0] - epsilon
+    extent = (ends[1] + epsilon) - low
+    factor = np.divide(word.max_code, extent, out=np.zeros_like(extent), where=extent > 0)
+    return low, factor, np.where(extent > 0, extent / word.max_code, 1.0)
 
 
 def encode_rows(
     values: NDArray[Any],
+    ends: Ends,
     word_bits: int,
     rounding: Rounding,
     random: RandomBits | None,
     *,
     epsilon: float = 0.0,
-    transform: RowTransform | None = None,
 ) -> Encoded:
-    """Encode every row by its own range; ``transform`` is what was already applied to the rows."""
+    """Encode every row by its own range, which lies between its ``ends``."""
     word = FixedFormat(word_bits=word_bits, frac_bits=0, signed=False)
-    rows = values.reshape(len(values), -1)
-    low = rows.min(axis=1).astype(np.float64) - epsilon
-    extent = (rows.max(axis=1).astype(np.float64) + epsilon) - low
-    factor = np.divide(word.max_code, extent, out=np.zeros_like(extent), where=extent > 0)
-    codes = round_rows(values, low, factor, word, rounding=rounding, random=random)
-    step = np.where(extent > 0, extent / word.max_code, 1.0)
-    shape = (-1,) + (1,) * (values.ndim - 1)
-    reading = Linear(scale=Scale.per_channel(step, axis=0, ndim=values.ndim), offset=low.reshape(shape))
-    return Encoded(codes=codes, format=word, reading=reading, error_share=error_share(rounding), transform=transform)
-
-
-def _turned_back(rows: Encoded) -> Encoded:
-    """Return an encoding whose first axis was the last one of the tensor."""
-    linear = rows.linear("StatQuantPSQ")
-    step, offset = (np.moveaxis(np.asarray(a), 0, -1) for a in (linear.scale.step, linear.offset))
-    return Encoded(
-        codes=np.ascontiguousarray(np.moveaxis(rows.codes, 0, -1)),
-        format=rows.format,
-        reading=Linear(scale=Scale(step=step), offset=offset),
-        error_share=rows.error_share,
+    low, factor, step = affine(ends, word, epsilon)
+    codes, tally = counted_rows(
+        values, low, factor, zero_codes(step, low, word), word, rounding=rounding, random=random
     )
+    if reaches(*ends, step, low, word):
+        tally = tally._replace(saturated=0)
+    return Encoded(
+        codes=codes,
+        format=word,
+        reading=row_reading(step, low, values.ndim),
+        error_share=error_share(rounding),
+        tally=tally,
+    )
+
+
+def row_reading(step: NDArray[np.float64], low: NDArray[np.float64], ndim: int) -> Linear:
+    """Return how codes with a step and a low end per row are read."""
+    return Linear(scale=Scale.per_channel(step, axis=0, ndim=ndim), offset=low.reshape((-1,) + (1,) * (ndim - 1)))

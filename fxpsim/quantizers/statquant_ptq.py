@@ -17,7 +17,6 @@ Source: Chen et al., "A statistical framework for low-bitwidth training of deep 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +24,9 @@ from numpy.typing import NDArray
 from fxpsim.array import QTensor, Scale
 from fxpsim.numerics import FixedFormat, RandomBits, Rounding
 from fxpsim.quantizers.base import Array, Bits, Encoded, Evidence, Linear, TensorQuantizer
-from fxpsim.quantizers.inputs import error_share, rounding_of, source_of_words, values_of, word_of
+from fxpsim.quantizers.inputs import error_share, ranges_of, rounding_of, source_of_words, values_of, word_of
 from fxpsim.quantizers.registry import tensor_quantizers
-from fxpsim.quantizers.rounding import round_rows
+from fxpsim.quantizers.rounding import counted_rows, reaches, zero_codes
 
 
 @tensor_quantizers.register("statquant_ptq")
@@ -73,24 +72,32 @@ class StatQuantPTQ(TensorQuantizer):
         values = super().reference(x, bits=bits)
         if not self.zero_aligned:
             return values
-        low, _, zero = self._interval(values, (1 << word_of(bits, self)) - 1)
+        ends = float(values.min()), float(values.max())
+        low, _, zero = self._interval(*ends, (1 << word_of(bits, self)) - 1)
         return values if zero else np.maximum(values, low)
 
     def encode(self, x: Array | QTensor, *, bits: Bits, random: RandomBits | None = None) -> Encoded:
         """Return the codes; see :meth:`TensorQuantizer.encode`."""
-        values, word_bits = values_of(x, self), word_of(bits, self)
+        values, word_bits = values_of(x, self, measured=True), word_of(bits, self)
         source = source_of_words(random, self.rounding, "StatQuantPTQ")
         word = FixedFormat(word_bits=word_bits, frac_bits=0, signed=False)
-        low, factor, zero = self._interval(values, word.max_code)
+        ends = ranges_of(values, self)
+        low, factor, zero = self._interval(float(ends[0][0]), float(ends[1][0]), word.max_code)
         first = np.array([0.0 if self.zero_aligned else low])
-        codes = round_rows(values, first, np.array([factor]), word, base=zero, rounding=self.rounding, random=source)
-        step = 1.0 / factor if factor > 0 else 1.0
-        reading = Linear(scale=Scale.per_tensor(step, zero), offset=0.0 if self.zero_aligned else low)
-        return Encoded(codes=codes, format=word, reading=reading, error_share=error_share(self.rounding))
+        step = np.array([1.0 / factor if factor > 0 else 1.0])
+        of_zero = zero_codes(step, first, word, zero)
+        codes, tally = counted_rows(
+            values, first, np.array([factor]), of_zero, word, base=zero, rounding=self.rounding, random=source
+        )
+        if reaches(*ends, step, first, word, zero):
+            tally = tally._replace(saturated=0)
+        reading = Linear(scale=Scale.per_tensor(float(step[0]), zero), offset=float(first[0]))
+        share = error_share(self.rounding)
+        return Encoded(codes=codes, format=word, reading=reading, error_share=share, tally=tally)
 
-    def _interval(self, values: NDArray[Any], largest: int) -> tuple[float, float, int]:
+    def _interval(self, least: float, most: float, largest: int) -> tuple[float, float, int]:
         """Return the low end, the factor (0 for a constant tensor) and the code of zero."""
-        low, high = float(values.min()) - self.epsilon, float(values.max()) + self.epsilon
+        low, high = least - self.epsilon, most + self.epsilon
         if not self.zero_aligned:
             return low, _ratio(largest, high - low), 0
         low, high = min(low, 0.0), max(high, 0.0)

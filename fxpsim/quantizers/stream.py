@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fxpsim.array import QTensor
 from fxpsim.numerics import FixedFormat, RandomBits
-from fxpsim.quantizers.base import Bits, Encoded, TensorQuantizer
+from fxpsim.quantizers.base import Bits, Encoded, Tally, TensorQuantizer
 from fxpsim.quantizers.logarithmic import Logarithmic
 from fxpsim.quantizers.logarithmic_matmul import LogarithmicProducts
 
@@ -26,7 +26,7 @@ class Counts(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StreamCodes:
-    """A tensor as the MAC array reads it: codes less their zero points, steps and offsets with all axes."""
+    """A tensor as the MAC array reads it: codes, steps and offsets with all axes, and what bytes hold for zero."""
 
     codes: NDArray[Any]
     word_bits: int
@@ -36,6 +36,7 @@ class StreamCodes:
     products: Any
     counts: Counts
     bits_histogram: dict[int, int] | None
+    zero: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,8 +57,8 @@ class CodedStream:
     >>> from fxpsim.quantizers import StatQuantPTQ
     >>> stream = CodedStream(method=StatQuantPTQ(rounding="half_even"), word_bits=4)
     >>> found = stream.encode_stream(np.array([[-1.0, 2.0]], np.float32), None, None)
-    >>> found.codes.tolist(), found.step.shape, found.counts
-    ([[-5, 10]], (1, 1), Counts(elements=2, nonzero=2, saturated=0, underflow=0))
+    >>> found.codes.tolist(), found.zero, found.step.shape, found.counts
+    ([[0, 15]], 5, (1, 1), Counts(elements=2, nonzero=2, saturated=0, underflow=0))
     """
 
     method: TensorQuantizer
@@ -101,7 +102,7 @@ class CodedStream:
 def stream_codes(method: TensorQuantizer, x: NDArray[Any] | QTensor, encoded: Encoded, word_bits: int) -> StreamCodes:
     """Return what the MAC array needs of an encoding, and the counts of what it did."""
     ones = (1,) * encoded.codes.ndim
-    codes, products = encoded.codes, None
+    codes, zero, products = encoded.codes, 0, None
     step = offset = np.zeros(ones)
     if isinstance(encoded.reading, Logarithmic):
         products = LogarithmicProducts(reading=encoded.reading)
@@ -112,7 +113,9 @@ def stream_codes(method: TensorQuantizer, x: NDArray[Any] | QTensor, encoded: En
         step = step.reshape(ones) if step.size == 1 else step
         offset = np.asarray(linear.offset, np.float64)
         offset = offset.reshape(ones) if offset.size == 1 else offset
-        if scale.zero_point.any():
+        if scale.zero_point.size == 1 and codes.dtype == np.uint8:
+            zero = int(scale.zero_point.reshape(()))
+        elif scale.zero_point.any():
             wide = np.int16 if encoded.format.word_bits < 16 else np.int32
             codes = codes.astype(wide) - scale.full(encoded.shape)[1].astype(wide)
     return StreamCodes(
@@ -124,6 +127,7 @@ def stream_codes(method: TensorQuantizer, x: NDArray[Any] | QTensor, encoded: En
         products=products,
         counts=_counts(method, x, encoded),
         bits_histogram=method.histogram(encoded),
+        zero=zero,
     )
 
 
@@ -135,8 +139,14 @@ def _tensor(array: NDArray[Any], frac_bits: int | None) -> NDArray[Any] | QTenso
 
 
 def _counts(method: TensorQuantizer, x: NDArray[Any] | QTensor, encoded: Encoded) -> Counts:
+    tally = encoded.tally or _counted(x, encoded)
+    saturated = method.saturated(x, encoded) if tally.saturated is None else tally.saturated
+    return Counts(encoded.codes.size, tally.nonzero, saturated, tally.underflow)
+
+
+def _counted(x: NDArray[Any] | QTensor, encoded: Encoded) -> Tally:
+    """Count afterwards: the definition of what encoders count on the way."""
     zero = encoded.value == 0
     given = x.codes if isinstance(x, QTensor) else x
     nonzero = encoded.codes.size - int(np.count_nonzero(zero))
-    underflow = int(np.count_nonzero(zero & (given != 0)))
-    return Counts(encoded.codes.size, nonzero, method.saturated(x, encoded), underflow)
+    return Tally(nonzero, int(np.count_nonzero(zero & (given != 0))))

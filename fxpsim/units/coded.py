@@ -1,9 +1,10 @@
 """An operand of the MAC array whose codes one fixed-point format does not read: steps by line or block, offsets.
 
-    value = T^-1 (codes * step + offset)
+    value = T^-1 ((codes - zero) * step + offset)
 
-Steps and offsets are arrays with as many axes as the codes; an axis along which they do not vary has length 1. Zero
-points are already taken off the codes, as hardware does in front of the multipliers or by corrections behind them.
+Steps and offsets are arrays with as many axes as the codes; an axis along which they do not vary has length 1. The zero
+point of a tensor may stay in its codes: what it adds to a product is a sum of codes of the other operand, which is
+taken away behind the multipliers.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ class CodedOperand:
 
     Parameters
     ----------
-    codes : ndarray of int16, int32 or int64
-        Codes, zero points taken off.
+    codes : ndarray of integers
+        Codes.
     word_bits : int
         Word length in memory.
     step, offset : ndarray of float64
@@ -62,6 +63,8 @@ class CodedOperand:
         Codes that neither step nor offset reads.
     source : (str, Any), optional
         Stream and vector value that it was made of, if another pass reads that anew.
+    zero : int
+        What the codes, bytes then, hold for zero.
 
     Examples
     --------
@@ -77,6 +80,7 @@ class CodedOperand:
     transform: Transform | None = None
     products: Products | None = None
     source: tuple[str, Any] | None = None
+    zero: int = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -85,8 +89,16 @@ class CodedOperand:
 
     @property
     def bound(self) -> int:
-        """Largest magnitude of a code."""
+        """Largest magnitude of a code less the zero point: of unsigned bytes that of their word, else from the data."""
+        if self.codes.dtype == np.uint8:
+            return max((1 << min(self.word_bits, 8)) - 1 - self.zero, self.zero, 1)
         return max(int(self.codes.max(initial=0)), -int(self.codes.min(initial=0)), 1)
+
+    def plain(self) -> CodedOperand:
+        """Return the operand with its zero point taken off the codes."""
+        if not self.zero:
+            return self
+        return replace(self, codes=self.codes.astype(np.int16) - np.int16(self.zero), zero=0)
 
     @property
     def shifts(self) -> bool:
@@ -102,7 +114,7 @@ class CodedOperand:
         """Return what the operand stands for, in binary64."""
         if self.products is not None:
             return self.products.values(self.codes)
-        values = self.codes * self.step + self.offset
+        values = self.plain().codes * self.step + self.offset
         if self.transform is None:
             return values
         return self.transform.inverse(values.reshape(len(values), -1)).reshape(values.shape)
@@ -110,7 +122,7 @@ class CodedOperand:
     def stored(self, arithmetic: str) -> tuple[np.ndarray, int | None]:
         """Return array and fraction length with which a vector unit loads the operand."""
         if arithmetic == "fixed" and self.shifts and self.step.size == 1 and self.transform is None:
-            return self.codes, -int(self.exponents.reshape(()))
+            return self.plain().codes, -int(self.exponents.reshape(()))
         return self.values().astype(np.float32), None
 
     def part(self, index: int) -> CodedOperand:

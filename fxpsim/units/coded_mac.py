@@ -31,15 +31,14 @@ import numpy as np
 
 from fxpsim.errors import UserError
 from fxpsim.kernels import mac
-from fxpsim.numerics import Overflow
-from fxpsim.units.coded import BOUND_NAMES, CodedOperand, coded
-from fxpsim.units.lines import Line, ones_beside, surviving
+from fxpsim.units.coded import CodedOperand, coded
+from fxpsim.units.lines import Line, integer_sums, sums_beside, surviving
 from fxpsim.units.patches import matmul_of, result_of
+from fxpsim.units.raw_codes import Sums, raw_product, read
 from fxpsim.units.sample_groups import sample_groups
 from fxpsim.units.values import Accumulated, Operand
 from fxpsim.units.windows import exact_sums
 
-EXACT = mac.MacSpec(word_bits=64, overflow=Overflow.WRAP)
 INTEGER_BITS = 53
 
 
@@ -54,17 +53,22 @@ class CodedResult:
 
 
 def run_coded(
-    spec: mac.MacSpec, operation: str, a: Operand | CodedOperand, b: Operand | CodedOperand, attributes: dict[str, Any]
+    spec: mac.MacSpec,
+    operation: str,
+    a: Operand | CodedOperand,
+    b: Operand | CodedOperand,
+    attributes: dict[str, Any],
+    dtype: Any = np.float64,
 ) -> CodedResult:
-    """Run an operation of the MAC array on operands of which one at least is coded."""
+    """Run an operation of the MAC array on operands of which one at least is coded; values are rounded to ``dtype``."""
     first, second = coded(a), coded(b)
     if first.products is not None or second.products is not None:
         return _by_rule(operation, first, second, attributes)
     lines = surviving(operation, first, second, attributes)
     if lines is not None:
-        return _by_lines(spec, operation, first, second, lines, attributes)
+        return _by_lines(spec, operation, first, second, lines, attributes, dtype)
     if first.shifts and second.shifts and first.transform is None and second.transform is None:
-        return CodedResult(exact_sums(operation, first, second, attributes))
+        return CodedResult(exact_sums(operation, first.plain(), second.plain(), attributes))
     groups = sample_groups(operation, first, second, attributes)
     if groups is not None:
         return _by_groups(spec, operation, groups, attributes)
@@ -78,19 +82,11 @@ def accumulated(result: CodedResult, *, integers: bool) -> Accumulated:
     if result.codes is not None:
         return result.codes
     if not integers:
-        return Accumulated(result.values.astype(np.float32), None, overflowed=result.overflowed)
+        return Accumulated(result.values.astype(np.float32, copy=False), None, overflowed=result.overflowed)
     largest = float(np.abs(result.values).max(initial=0))
     frac_bits = INTEGER_BITS - math.frexp(largest)[1] if largest else 0
     codes = np.rint(np.ldexp(result.values, frac_bits)).astype(np.int64)
     return Accumulated(codes, frac_bits, int(np.abs(codes).max(initial=0)), result.overflowed)
-
-
-def integer_sums(
-    spec: mac.MacSpec, operation: str, a: np.ndarray, b: np.ndarray, bounds: tuple[int, int], attributes: dict[str, Any]
-) -> mac.MacResult:
-    """Run an operation on codes."""
-    named = dict(zip(BOUND_NAMES[operation], bounds, strict=True))
-    return getattr(mac, operation)(a, b, spec, **attributes, **named)
 
 
 def _by_lines(
@@ -100,29 +96,29 @@ def _by_lines(
     b: CodedOperand,
     lines: tuple[Line, Line],
     attributes: dict[str, Any],
+    dtype: Any,
 ) -> CodedResult:
     left, right = lines
-    bounds = a.bound, b.bound
-    product = integer_sums(spec, operation, a.codes, b.codes, bounds, attributes)
-    unit = math.ldexp(1.0, spec.product_shift)
-    plain = left.step.size == right.step.size == 1 and a.transform is None
-    if plain and a.shifts and b.shifts:
+    if left.step.size == right.step.size == 1 and a.transform is None and a.shifts and b.shifts:
+        a, b = a.plain(), b.plain()
+        product = integer_sums(spec, operation, a.codes, b.codes, (a.bound, b.bound), attributes)
         frac_bits = -int(a.exponents.reshape(())) - int(b.exponents.reshape(())) - spec.product_shift
         sums = Accumulated(product.codes, frac_bits, product.max_abs, product.overflowed)
         return CodedResult(np.empty(0), product.overflowed, codes=sums)
-    y = product.codes * (left.step * unit) * right.step
-    if right.offset.any():
-        array, changed = ones_beside(operation, a, b, attributes, first=False, second=True)
-        sums = integer_sums(EXACT, operation, a.codes, array[1], (bounds[0], 1), changed).codes
-        y += (sums * left.step) * right.offset
-    if left.offset.any():
-        array, changed = ones_beside(operation, a, b, attributes, first=True, second=False)
-        sums = integer_sums(EXACT, operation, array[0], b.codes, (1, bounds[1]), changed).codes
-        y += left.offset * (sums * right.step)
-        if right.offset.any():
-            array, changed = ones_beside(operation, a, b, attributes, first=True, second=True)
-            count = integer_sums(EXACT, operation, array[0], array[1], (1, 1), changed).codes
-            y += count * (left.offset * right.offset)
+    product, a, b = raw_product(spec, operation, a, b, attributes)
+    of_a = b.zero or right.offset.any()
+    of_b = a.zero or left.offset.any()
+    beside = {"a": a, "b": b, "attributes": attributes}
+    zeros = np.zeros((1,) * product.codes.ndim, np.int64)
+    sums = Sums(
+        product.codes,
+        sums_beside(operation, **beside, first=False, second=True) if of_a else zeros,
+        sums_beside(operation, **beside, first=True, second=False) if of_b else zeros,
+        sums_beside(operation, **beside, first=True, second=True) if of_a and of_b else zeros,
+    )
+    # a transform of the rows is undone before the one rounding
+    wide = np.float64 if a.transform is not None else dtype
+    y = read(sums, (a.zero, b.zero), left, right, math.ldexp(1.0, spec.product_shift), wide)
     if a.transform is not None:
         y = a.transform.inverse(y.reshape(len(y), -1)).reshape(y.shape)
     return CodedResult(y, product.overflowed)
@@ -136,7 +132,7 @@ def _by_groups(
     for a, b in groups:
         lines = surviving(operation, a, b, attributes)
         assert lines is not None, "samples of one step have a product"
-        part = _by_lines(spec, operation, a, b, lines, attributes)
+        part = _by_lines(spec, operation, a, b, lines, attributes, np.float64)
         values = part.values
         if part.codes is not None:
             assert part.codes.frac_bits is not None

@@ -1,13 +1,18 @@
-"""Which line of an operand survives a product, and the ones that stand beside an offset."""
+"""Which line of an operand survives a product, and the sums of codes that an offset or a zero point multiplies."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from fxpsim.units.coded import CodedOperand
+from fxpsim.kernels import mac
+from fxpsim.numerics import Overflow
+from fxpsim.units.coded import BOUND_NAMES, CodedOperand
+
+EXACT = mac.MacSpec(word_bits=64, overflow=Overflow.WRAP)
 
 
 @dataclass(slots=True)
@@ -61,30 +66,83 @@ def _line(operand: CodedOperand, axis: int, to: int, rank: int, repeats: int) ->
     return Line(*found)
 
 
-def ones_beside(
-    operation: str, a: CodedOperand, b: CodedOperand, attributes: dict[str, Any], *, first: bool, second: bool
-) -> tuple[tuple[np.ndarray, np.ndarray], dict[str, Any]]:
-    """Return the operands with ones in the place of one or both, as short as they can be, and the attributes for them.
+def summed_axes(operation: str, attributes: dict[str, Any]) -> tuple[int, int]:
+    """Return the axis of each operand that a product sums over whatever the position: channels, or samples.
 
-    What an offset multiplies is a sum of the other operand's codes over the places that the product visits: the
-    product with a tensor of ones. Along an axis that survives one index stands for all.
+    >>> summed_axes("conv2d_weight_grad", {})
+    (0, 0)
     """
+    match operation:
+        case "matmul":
+            return 0 if attributes.get("transpose_a") else 1, 1 if attributes.get("transpose_b") else 0
+        case "conv2d":
+            return 3, 2
+        case "conv2d_input_grad":
+            return 3, 3
+    return 0, 0
+
+
+def sums_beside(
+    operation: str, a: CodedOperand, b: CodedOperand, attributes: dict[str, Any], *, first: bool, second: bool
+) -> np.ndarray:
+    """Return the product of the raw codes with ones in the place of the first operand, the second, or both (int64).
+
+    What an offset or a zero point multiplies is a sum of the other operand's codes over the places that the product
+    visits. Along an axis that survives one index of the ones stands for all; an axis that is summed over whatever the
+    position is summed up first, so that the product that remains is small.
+    """
+    if first and second:
+        return _counts(operation, a.shape, b.shape, tuple(attributes.items()))
     (of_a, _), (of_b, _) = kept_axes(operation, attributes)
     grouped = attributes.get("groups", 1) > 1
-    left, right = a.codes, b.codes
+    over_a, over_b = (None, None) if grouped else summed_axes(operation, attributes)
+    left = _ones(a.shape, {over_a, None if grouped and of_a == 3 else of_a}) if first else _summed(a.codes, over_a)
+    right = _ones(b.shape, {over_b, None if grouped else of_b}) if second else _summed(b.codes, over_b)
+    return _product(operation, left, right, attributes)
+
+
+@lru_cache(maxsize=1024)
+def _counts(operation: str, a: tuple[int, ...], b: tuple[int, ...], attributes: tuple[tuple[str, Any], ...]) -> Any:
+    """Return how many products each result has."""
+    named = dict(attributes)
+    (of_a, _), (of_b, _) = kept_axes(operation, named)
+    if named.get("groups", 1) > 1:
+        return _product(operation, _ones(a, {None if of_a == 3 else of_a}), _ones(b, set()), named)
+    over_a, over_b = summed_axes(operation, named)
+    return a[over_a] * _product(operation, _ones(a, {over_a, of_a}), _ones(b, {over_b, of_b}), named)
+
+
+def _product(operation: str, left: np.ndarray, right: np.ndarray, attributes: dict[str, Any]) -> np.ndarray:
     changed = dict(attributes)
-    if first:
-        left = _ones(a.shape, None if grouped and of_a == 3 else of_a)
-    if second:
-        right = _ones(b.shape, None if grouped else of_b)
+    grouped = attributes.get("groups", 1) > 1
     if operation == "conv2d_input_grad":
         _, h, w, c = attributes["input_shape"]
         changed["input_shape"] = (left.shape[0], h, w, right.shape[2] if not grouped else c)
     if operation == "conv2d_weight_grad":
         r, s, c, _ = attributes["kernel_shape"]
         changed["kernel_shape"] = (r, s, c if grouped else left.shape[3], right.shape[3])
-    return (left, right), changed
+    return integer_sums(EXACT, operation, left, right, (_largest(left), _largest(right)), changed).codes
 
 
-def _ones(shape: tuple[int, ...], short: int | None) -> np.ndarray:
-    return np.ones([1 if axis == short else n for axis, n in enumerate(shape)], np.int8)
+def integer_sums(
+    spec: mac.MacSpec, operation: str, a: np.ndarray, b: np.ndarray, bounds: tuple[int, int], attributes: dict[str, Any]
+) -> mac.MacResult:
+    """Run an operation on codes."""
+    named = dict(zip(BOUND_NAMES[operation], bounds, strict=True))
+    return getattr(mac, operation)(a, b, spec, **attributes, **named)
+
+
+def _summed(codes: np.ndarray, axis: int | None) -> np.ndarray:
+    """Return the sums along an axis, which keeps length 1; in 32 bits where they fit."""
+    if axis is None:
+        return codes
+    narrow = codes.dtype.itemsize <= 2 and codes.shape[axis] < 1 << 15
+    return codes.sum(axis=axis, keepdims=True, dtype=np.int32 if narrow else np.int64)
+
+
+def _largest(codes: np.ndarray) -> int:
+    return max(int(codes.max(initial=0)), -int(codes.min(initial=0)), 1)
+
+
+def _ones(shape: tuple[int, ...], short: set[int | None]) -> np.ndarray:
+    return np.ones([1 if axis in short else n for axis, n in enumerate(shape)], np.int8)

@@ -83,7 +83,8 @@ class MacArray:
     ) -> Accumulated:
         if any(isinstance(operand, Operand) and operand.format is None for operand in (a, b)):
             return self._float(operation, a, b, attributes)
-        result = run_coded(self._spec(), operation, a, b, attributes)
+        dtype = np.float64 if self.integers else np.float32
+        result = run_coded(self._spec(), operation, a, b, attributes, dtype)
         if result.reason:
             if self.integers:
                 raise UserError(
