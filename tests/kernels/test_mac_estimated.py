@@ -47,8 +47,8 @@ def test_sums_of_any_width(dtype, k, transpose_a, taken):
     a[0], a[1], b[:, 0] = info.max, info.min, 16384
     stored = np.ascontiguousarray(a.T) if transpose_a else a
     for spec in (MacSpec(), MacSpec(word_bits=24), MacSpec(word_bits=48), MacSpec(word_bits=32, signed=False)):
-        bounds = {"a_bound": max(info.max, -info.min), "b_bound": 32768}
-        result = mac.matmul(stored, b, spec, **bounds, transpose_a=transpose_a)
+        bound = int(max(info.max, -info.min))
+        result = mac.matmul(stored, b, spec, a_bound=bound, b_bound=32768, transpose_a=transpose_a)
         check(result, a.astype(np.int64) @ b.astype(np.int64), spec)
     assert taken
     assert all(taken)

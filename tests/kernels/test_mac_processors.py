@@ -26,6 +26,8 @@ for spec in (mac.MacSpec(), mac.MacSpec(word_bits=18, overflow="saturate")):
     results.append(mac.conv2d_weight_grad(x, e, spec, kernel_shape=w.shape, padding=1, x_bound=255, e_bound=128))
 wide = {"a_bound": 32768, "b_bound": 32768}
 results.append(mac.matmul(a, b, mac.MacSpec(word_bits=48), **wide))
+p, q = a.astype(np.int32) << 14, b.astype(np.int32) << 15
+results.append(mac.matmul(p, q, mac.MacSpec(word_bits=64), a_bound=1 << 29, b_bound=1 << 30))
 for rounding in ("floor", "toward_zero", "half_even", "half_odd", "jam", "jam_unbiased"):
     spec = mac.MacSpec(word_bits=24, overflow="saturate", product_shift=10, rounding=rounding)
     results.append(mac.matmul(a, b, spec, **wide))

@@ -30,8 +30,9 @@ from fxpsim.kernels.mac.rounded import rounded
 from fxpsim.kernels.mac.spec import MacResult, MacSpec
 from fxpsim.kernels.mac.tables import grouped
 from fxpsim.kernels.mac.task import Task, merged
-from fxpsim.kernels.mac.tile import CHUNK, DOT8, DOT16, FLOAT32, FLOAT64, Lane, Tile
+from fxpsim.kernels.mac.tile import CHUNK, DOT8, DOT16, FLOAT32, FLOAT64, INT64, Lane, Tile
 from fxpsim.kernels.mac.tiles import Reading, run_tiles, tile_shape
+from fxpsim.kernels.mac.turns import tells, turned
 from fxpsim.kernels.memory import empty
 from fxpsim.numerics import Overflow
 
@@ -48,7 +49,9 @@ def exact_lane(task: Task, bounds: Bounds) -> Lane | None:
         return DOT8
     if fits(task.b[0], bounds.b, 16, True) and (_is_short(task, bounds) or fits(task.a, bounds.a, 16, False)):
         return DOT16  # unsigned words are split into bytes
-    return FLOAT64 if bounds.total < FLOAT64.exact_below else None
+    if bounds.total < FLOAT64.exact_below:
+        return FLOAT64
+    return INT64 if fits(task.a, bounds.a, 32, True) and fits(task.b[0], bounds.b, 32, True) else None
 
 
 def _is_short(task: Task, bounds: Bounds) -> bool:
@@ -139,6 +142,8 @@ def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[
         proven = holds(spec, largest, bounds.nonnegative)
         if not proven and spec.overflow is not Overflow.WRAP:
             return None
+        if lane is INT64 and largest >= INT64.exact_below and not tells(spec, bounds):
+            return None
         bounds = replace(bounds, a=max(1, min(bounds.a, a_max)))
     # an unsigned accumulator may wrap a small negative sum to a code that only 64 bits hold
     wide = largest >= _INT32 or (not proven and spec.max_code >= _INT32)
@@ -179,6 +184,8 @@ def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[
             mask=(1 << spec.word_bits) - 1 if spec.word_bits < 64 else -1,
         )
         overflowed, max_abs = overflowed + notes[0], max(max_abs, notes[1])
+    if lane is INT64 and largest >= INT64.exact_below:
+        overflowed = turned(task, spec, out)
     return overflowed, max_abs
 
 

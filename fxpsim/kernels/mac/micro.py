@@ -66,7 +66,7 @@ def micro_kernel(tile: Tile) -> Any:
     the period of the clamp in groups, the limits of the clamp, the threshold of the check, and the numbers of the
     rounding. It returns how many sums the clamp changed.
     """
-    limit = {"int32": types.int32, "float32": types.float32, "float64": types.float64}[tile.lane.sum_type]
+    limit = getattr(types, tile.lane.sum_type)
     write_clamped = write_checked if tile.checked else write_every if tile.every else _write_clamped
     if tile.rounding == "nearest" and tile.every:
         write_clamped = write_nearest

@@ -14,7 +14,7 @@ class Lane:
     Parameters
     ----------
     name : str
-        ``dot8``, ``dot16``, ``round16``, ``round32``, ``nearest``, ``float32`` or ``float64``.
+        ``dot8``, ``dot16``, ``round16``, ``round32``, ``nearest``, ``int64``, ``float32`` or ``float64``.
     group : int
         Consecutive products that one lane of the instruction adds at once.
     a_type, b_type, sum_type : str
@@ -46,6 +46,7 @@ ROUND16 = Lane(name="round16", group=2, a_type="int16", b_type="int16", sum_type
 ROUND32 = Lane(name="round32", group=1, a_type="int32", b_type="int32", sum_type="int32", exact_below=1 << 31)
 NEAREST = Lane(name="nearest", group=1, a_type="float32", b_type="float32", sum_type="int32", exact_below=1 << 31)
 FLOAT32 = Lane(name="float32", group=1, a_type="float32", b_type="float32", sum_type="float32", exact_below=1 << 24)
+INT64 = Lane(name="int64", group=1, a_type="int32", b_type="int64", sum_type="int64", exact_below=1 << 63)
 FLOAT64 = Lane(name="float64", group=1, a_type="float64", b_type="float64", sum_type="float64", exact_below=1 << 53)
 
 

@@ -189,7 +189,7 @@ def _compiled(tile: Tile, reading: Reading, out_type: str) -> Any:
     rounding = [] if tile.rounding == "none" else [tile.rounding]
     name = "_".join(["mac", lane.name, f"{tile.rows}x{tile.vectors}", *fused, *rounding, *clamp, *kinds, out_type])
     convert = "{}"
-    if lane.sum_type != "int32" and not reading.floats:
+    if lane.sum_type.startswith("float") and not reading.floats:
         convert = "np.int64({})" if lane.sum_type == "float64" else "np.int32({})"
     sums = "wide" if reading.flush else "sums"
     out_rows = tile.rows // 2 if reading.split else tile.rows

@@ -39,8 +39,8 @@ class Writer:
         places = [opaque(builder, place) for place in [*places, numbers_at]]
         self.from_at, self.sums_at, self.a_at, self.rows_at, self.cols_at, self.b_at, numbers_at = places
         self.element = ELEMENTS[tile.lane.sum_type]
-        self.factor = F32 if tile.lane.b_type == "float32" else self.element  # what a group of a is loaded as
-        self.is_float = self.element is not I32
+        self.factor = F32 if tile.lane.b_type == "float32" else self.element  # what a group is multiplied as
+        self.is_float = self.element in (F32, F64)
         self.count = tile.lane.columns(target)
         self.sum_type = ir.VectorType(self.element, self.count)
         self.vector_bytes = target.vector_bits // 8
@@ -78,9 +78,12 @@ class Writer:
         return self._load_vectors(row, self.tile.vectors, ir.VectorType(self.factor, self.count))
 
     def load_a(self, row_at: Any, k: Any) -> Any:
-        """Load group k of a row: 32 bits of codes, or one float."""
+        """Load group k of a row: 32 bits of codes (as 64, if these are multiplied), or one float."""
         offset = load(self.builder, address(self.builder, self.cols_at, (k, 8)), I64)
-        return load(self.builder, address(self.builder, row_at, (offset, self.a_size)), self.factor)
+        place = address(self.builder, row_at, (offset, self.a_size))
+        if self.factor is I64:
+            return self.builder.sext(load(self.builder, place, I32), I64)
+        return load(self.builder, place, self.factor)
 
     def repeat(self, value: Any) -> Any:
         """Return a vector with the value in all lanes."""
@@ -131,6 +134,8 @@ class Writer:
         if self.is_float:
             suffix = f"v{self.count}f{64 if self.element is F64 else 32}"
             return self.call(f"llvm.fma.{suffix}", a, b, total)
+        if self.element is I64:
+            return self.builder.add(total, self._long(a, b))
         if self.tile.rounding != "none":
             return self.builder.add(total, self._rounded(a, b))
         if self.target.dot:
@@ -147,6 +152,11 @@ class Writer:
             kind = ir.VectorType(part, self.count * 32 // part.width)
             a, b = self.builder.bitcast(a, kind), self.builder.bitcast(b, kind)
         return self.call(f"llvm.x86.avx512.{name}.{self.target.vector_bits}", total, a, b)
+
+    def _long(self, a: Any, b: Any) -> Any:
+        """One 64-bit product of 32-bit codes per lane: extending the lower halves lets LLVM take that instruction."""
+        half = self.repeat(I64(32))
+        return self.builder.mul(a, self.builder.ashr(self.builder.shl(b, half), half))
 
     def _rounded(self, a: Any, b: Any) -> Any:
         """One rounded product per lane. Groups of two hold one code and a zero."""
