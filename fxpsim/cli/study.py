@@ -170,9 +170,12 @@ def fingerprint(resolved: ResolvedRecipe) -> str:
         recipe.pop(key)
     recipe["data"].pop("dir")
     recipe |= dict.fromkeys(("network", "method", "accelerator"), "")  # names; their contents follow
+    method = resolved.method.model_dump(mode="json")
+    if method["training"]["loss"] == "task":  # a key that came later: its default leaves earlier runs what they were
+        method["training"].pop("loss")
     parts: Sequence[Any] = (
         recipe,
-        resolved.method.model_dump(mode="json"),
+        method,
         resolved.accelerator.model_dump(mode="json"),
         resolved.network_file.read_text(encoding="utf-8"),
     )

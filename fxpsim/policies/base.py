@@ -91,6 +91,8 @@ class Decision:
     bits : ndarray of int, optional
         What the quantizer takes for every block or element (word lengths, of HGQ fraction lengths); of tensor
         quantizers. ``word_bits`` is then that of the widest.
+    rate : float, optional
+        Learning rate of a quantizer that has one (WAGE's of gradients).
 
     Examples
     --------
@@ -101,6 +103,7 @@ class Decision:
     word_bits: int
     frac_bits: int | None = None
     bits: NDArray[np.int64] | None = field(default=None, repr=False, compare=False)
+    rate: float | None = field(default=None, repr=False)
 
 
 class Policy(Protocol):

@@ -1,6 +1,7 @@
-"""Word lengths that change at given shares of the run: the simplest schedule, for methods whose bits are a rate (ours).
+"""Word lengths, or rates, that change at given shares of the run: the simplest schedule (ours).
 
-NITI's learning rate is the word length of its gradients: 5, 4, 3 magnitude bits over the run.
+For methods whose learning rate is in a quantizer: NITI's is the word length of its gradients (5, 4, 3 magnitude bits
+over the run), WAGE's the units by which its largest gradient moves a weight (8, 1, 1/8).
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ class Stepped:
         Where each word length begins, as growing shares of the run; the first is 0.
     word_bits : mapping of str to sequence of int
         Stream -> its word lengths, one for each share.
+    rates : mapping of str to sequence of float
+        Stream -> its quantizer's learning rates, one for each share.
 
     Examples
     --------
@@ -35,15 +38,16 @@ class Stepped:
 
     shares: Sequence[float] = (0.0, 0.5, 0.75)
     word_bits: Mapping[str, Sequence[int]] = field(default_factory=lambda: {"gradient": (6, 5, 4)})
+    rates: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shares = list(self.shares)
-        lengths = {len(bits) for bits in self.word_bits.values()}
+        lengths = {len(values) for values in (*self.word_bits.values(), *self.rates.values())}
         if shares != sorted(shares) or not shares or shares[0] != 0 or lengths - {len(shares)}:
             raise UserError(
-                f"shares are {shares}, word_bits {dict(self.word_bits)}",
+                f"shares are {shares}, word_bits {dict(self.word_bits)}, rates {dict(self.rates)}",
                 where="policy stepped",
-                expected="growing shares from 0, and as many word lengths for every stream",
+                expected="growing shares from 0, and as many word lengths and rates for every stream",
             )
 
     def init(self, layers: Sequence[str], word_bits: Mapping[str, int]) -> State:
@@ -65,6 +69,7 @@ class Stepped:
         return {**state, "place": place + 1, "work": work, "log": [["", "", "stage", place + 1]]}
 
     def decide(self, state: State, layer: str, stream: str) -> Decision | None:
-        """Return the stream's word length."""
-        bits = self.word_bits.get(stream)
-        return Decision(word_bits=state["fixed"][stream] if bits is None else bits[state["place"]])
+        """Return the stream's word length and rate."""
+        place, bits, rates = state["place"], self.word_bits.get(stream), self.rates.get(stream)
+        word_bits = state["fixed"][stream] if bits is None else bits[place]
+        return Decision(word_bits=word_bits, rate=None if rates is None else float(rates[place]))

@@ -122,6 +122,8 @@ class RunPrecision:
             changes["frac_bits"] = decision.frac_bits
         if decision.bits is not None:
             changes["bits"] = decision.bits
+        if decision.rate is not None:
+            changes["method"] = _at_rate(base, stream, decision.rate)
         current = self._current[layer, stream]
         if current is None or any(not _same(getattr(current, key, None), value) for key, value in changes.items()):
             known = [field.name for field in fields(base)]
@@ -325,6 +327,19 @@ class RunPrecision:
         now = {stream for (_, stream), q in self._current.items() if q is None}
         now |= {row["stream"] for row in self.history.rows() if _is_float(row)}
         return [stream for stream in MAC_STREAMS if stream in now]
+
+
+def _at_rate(quantizer: Any, stream: str, rate: float) -> Any:
+    """Return the method of a stream's quantizer with another learning rate."""
+    method: Any = getattr(quantizer, "method", None)
+    if not hasattr(method, "learning_rate"):
+        raise UserError(
+            "the policy moves a learning rate, but the quantizer has none",
+            where=f"stream {stream}",
+            expected="a quantizer with a learning rate, such as 'wage' of gradients",
+            remedy="choose that quantizer, or another policy",
+        )
+    return replace(method, learning_rate=rate)
 
 
 def _same(old: Any, new: Any) -> bool:

@@ -58,6 +58,10 @@ class StepTable(Table):
 class TrainingTable(Table):
     """What a method changes in training besides the quantizers; the defaults change nothing."""
 
+    loss: Literal["task", "niti", "squares"] = Field(
+        default="task",
+        description="of classifiers: cross entropy, NITI's integer rule for its gradient, or squares of one-hots",
+    )
     l1_decay: NotNegative = Field(default=0.0, description="adds l1_decay * sum |w| over all weights to the loss")
     normalize_gradient: bool = Field(default=False, description="divide every gradient by its Euclidean norm")
     initializer: Literal["network", "tnvs"] = Field(default="network", description="initial weights")

@@ -92,7 +92,7 @@ class Session:
         self.network = build_network(resolved.network_file, dataset, recipe.network_options)
         self.parameters = list(self.network.parameters())
         self.buffers = list(self.network.buffers())
-        self.task = task_rule(dataset, self.network)
+        self.task = task_rule(dataset, self.network, loss=method.training.loss)
         self.training = method.training
         per_epoch = max(1, steps // recipe.epochs)
         self.precision = RunPrecision(
@@ -148,7 +148,8 @@ class Session:
 
     def _backward(self, inputs: np.ndarray, targets: np.ndarray, gradients: GradientSum) -> StepResult:
         """Run a micro-batch forward and backward; add to the gradients and move the running statistics."""
-        loss = self.task.loss(self.network(self._input(inputs, targets)), targets)
+        output = self.network(self._input(inputs, targets))
+        loss = self.task.training_loss(output, targets, self.precision.random_words)
         found = loss.backward()
         gradients.add(self.engine.vector, {p.path: found[id(p.tensor)].value for p in self.parameters})
         seen = [(_master(b), b.observed, b.rate) for b in self.buffers if b.observed is not None]

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from fxpsim.errors import UserError
-from fxpsim.kernels import moves, softmax, windows
+from fxpsim.kernels import moves, niti_loss, softmax, windows
 from fxpsim.numerics import FixedFormat, Rounding
 from fxpsim.units import fixed_functions, fixed_norm
 from fxpsim.units.floating import store_codes
@@ -244,6 +244,13 @@ class FixedUnit:
             self.at(wide, frac_bits) if frac_bits < softmax.PROBABILITY_FRAC_BITS else self.narrow(wide),
             correct,
         )
+
+    def niti_cross_entropy(self, logits: Value, labels: np.ndarray, words: np.ndarray) -> Value:
+        """Return the gradient of NITI's integer cross entropy; logits are brought to 8 bits by a shift."""
+        assert logits.frac_bits is not None
+        codes, exponent = niti_loss.shifted_codes(self.array(logits), logits.frac_bits)
+        gradient = niti_loss.niti_gradient(codes, exponent, labels, words)
+        return self.narrow(Value(leaf(gradient), niti_loss.GRADIENT_FRAC_BITS, niti_loss.LARGEST))
 
     # --- functions and moves
 

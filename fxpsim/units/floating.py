@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fxpsim.errors import UserError
-from fxpsim.kernels import moves, softmax, windows
+from fxpsim.kernels import moves, niti_loss, softmax, windows
 from fxpsim.numerics import FixedFormat, Rounding
 from fxpsim.units import floating_functions, floating_norm
 from fxpsim.units.graph import Node, apply, evaluate, leaf, parameter
@@ -120,6 +120,14 @@ class FloatUnit:
         """Return the summed loss (nats), ``softmax - one_hot`` and the number of right rows."""
         loss, gradient, correct = softmax.cross_entropy_float(self.array(logits), labels)
         return loss, Value(leaf(gradient)), correct
+
+    def niti_cross_entropy(self, logits: Value, labels: np.ndarray, words: np.ndarray) -> Value:
+        """Return the gradient of NITI's integer cross entropy; logits become integers of 24 bits, then of 8."""
+        x = self.array(logits).astype(np.float64)
+        frac_bits = 24 - int(np.frexp(np.abs(x).max(initial=0))[1])
+        codes, exponent = niti_loss.shifted_codes(np.ldexp(x, frac_bits).astype(np.int64), frac_bits)
+        gradient = niti_loss.niti_gradient(codes, exponent, labels, words)
+        return Value(leaf(np.ldexp(gradient.astype(np.float32), -niti_loss.GRADIENT_FRAC_BITS)))
 
     # --- functions and moves
 

@@ -105,6 +105,10 @@ class VectorUnit(Protocol):
         """``a`` where the element's random word is at least ``threshold``, else 0."""
         ...
 
+    def niti_cross_entropy(self, logits: Any, labels: np.ndarray, words: np.ndarray) -> Any:
+        """Return the gradient of NITI's integer cross entropy, ``softmax - one_hot`` in units of ``2**-7``."""
+        ...
+
     def softmax(self, a: Any, *, causal: bool) -> Any:
         """Shares of every row (the last axis), each position seeing none beyond itself if ``causal``."""
         ...

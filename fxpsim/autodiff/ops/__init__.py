@@ -19,7 +19,13 @@ from fxpsim.autodiff.ops.elementwise import (
     subtract,
 )
 from fxpsim.autodiff.ops.layout import concatenate, embedding, scatter_add, transpose
-from fxpsim.autodiff.ops.loss import Loss, mean_squared_error, softmax_cross_entropy
+from fxpsim.autodiff.ops.loss import (
+    Loss,
+    mean_squared_error,
+    niti_cross_entropy,
+    one_hot_squares,
+    softmax_cross_entropy,
+)
 from fxpsim.autodiff.ops.matmul import matmul
 from fxpsim.autodiff.ops.normalization import batch_norm, frozen_batch_norm, normalize_rows
 from fxpsim.autodiff.ops.pooling import average_pool, global_average_pool, max_pool, window_sum
@@ -56,7 +62,9 @@ __all__ = [
     "max_pool",
     "mean_squared_error",
     "multiply",
+    "niti_cross_entropy",
     "normalize_rows",
+    "one_hot_squares",
     "pad",
     "put",
     "relu",

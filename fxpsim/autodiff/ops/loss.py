@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -13,6 +13,7 @@ from fxpsim.autodiff.backward import backward
 from fxpsim.autodiff.ops.elementwise import add, scale, subtract
 from fxpsim.autodiff.ops.shape import reshape
 from fxpsim.autodiff.tensor import Tensor
+from fxpsim.numerics import RandomBits
 
 TARGET_FRAC_BITS = 30
 
@@ -76,6 +77,47 @@ def softmax_cross_entropy(logits: Tensor, labels: np.ndarray, *, smoothing: Frac
             total = total + (smoothing if isinstance(excess, Fraction) else float(smoothing)) * excess
         grad = scale(grad, factor=Fraction(1, rows))
     return Loss(total, rows, correct, logits, grad)
+
+
+def niti_cross_entropy(logits: Tensor, labels: np.ndarray, random: RandomBits) -> Loss:
+    """Cross entropy with the gradient of NITI's integer rule (:mod:`fxpsim.kernels.niti_loss`).
+
+    The rule defines a gradient and no loss: ``total`` is that of :func:`softmax_cross_entropy`.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (rows, classes)
+        A vector value.
+    labels : ndarray of int, shape (rows,)
+        Right class of each row.
+    random : RandomBits
+        For the stochastic rounding of the gradient.
+    """
+    engine = logits.engine
+    rows, classes = logits.shape
+    measured = softmax_cross_entropy(logits, labels)
+    words = random.words(rows * classes).reshape(rows, classes)
+    with engine.at(layer="loss", pass_="input_grad"):
+        grad = Tensor(engine, engine.vector.niti_cross_entropy(logits.value, np.asarray(labels), words))
+        grad = scale(grad, factor=Fraction(1, rows))
+    return replace(measured, grad=grad)
+
+
+def one_hot_squares(output: Tensor, labels: np.ndarray) -> Loss:
+    """Mean squared error from one-hot targets, WAGE's loss: gradient ``2 (output - one_hot) / elements``.
+
+    Parameters
+    ----------
+    output : Tensor, shape (rows, classes)
+        A vector value.
+    labels : ndarray of int, shape (rows,)
+        Right class of each row.
+    """
+    engine = output.engine
+    target = np.eye(output.shape[1], dtype=np.int32)[labels]
+    loss = mean_squared_error(output, engine.tensor(target, 0))
+    # codes compare as the values do
+    return replace(loss, correct=int((engine.vector.array(output.value).argmax(axis=1) == labels).sum()))
 
 
 def _smoothed(labels: np.ndarray, classes: int, smoothing: Fraction) -> np.ndarray:

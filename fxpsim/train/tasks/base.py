@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from fxpsim.autodiff import Tensor, ops
 from fxpsim.autodiff.ops import Loss
 from fxpsim.data import Dataset
 from fxpsim.nn import Module
+from fxpsim.numerics import RandomBits
 
 
 class Measure:
@@ -48,6 +51,10 @@ class TaskRule:
     def loss(self, output: Tensor, targets: np.ndarray) -> Loss:
         """Return the loss of a batch: the mean cross entropy of the rows of scores."""
         return ops.softmax_cross_entropy(output, targets)
+
+    def training_loss(self, output: Tensor, targets: np.ndarray, random: Callable[[str, str], RandomBits]) -> Loss:
+        """Return the loss whose gradient trains; ``random(layer, stream)`` gives this step's random bits."""
+        return self.loss(output, targets)
 
     def measure(self) -> Measure:
         """Return what collects the metrics of one evaluation."""
