@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fxpsim.cli import doctor, export, models, price, run, sweep
+from fxpsim.cli import doctor, export, models, price, run, sweep, variance
 
 app = typer.Typer(
     name="fxpsim",
@@ -21,6 +21,7 @@ app.command("verify")(run.verify)
 app.command("cost")(price.cost)
 app.command("report")(price.report)
 app.command("sweep")(sweep.sweep)
+app.command("variance")(variance.variance)
 app.command("export")(export.export)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)

@@ -74,6 +74,11 @@ class Trainer:
         Interrupted
             If the user pressed Ctrl-C; a checkpoint has been written.
         """
+        self.advance(progress)
+        return self.finish()
+
+    def advance(self, progress: Progress) -> None:
+        """Train up to the last step; see :meth:`run`."""
         started = time.monotonic() - self.wall_s
         if self.done == 0:
             self.save()  # so that a run can be resumed from its very first step on
@@ -91,7 +96,6 @@ class Trainer:
                     raise Interrupted
                 self._end_epoch(progress)
         self.wall_s = time.monotonic() - started
-        return self.finish()
 
     def _batches(self, epoch: int) -> Iterator[Any]:
         return batches(

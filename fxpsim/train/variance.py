@@ -128,8 +128,9 @@ def quantizer_variance(
     Returns
     -------
     list of dict
-        ``layer``, ``method``, ``word_bits``, ``variance``, ``predicted``, ``bound``; squared units of the tensor,
-        summed over its elements.
+        ``layer``, ``method``, ``word_bits``, ``variance``, ``predicted``, ``bound``, ``power``; squared units of the
+        tensor, summed over its elements. ``power`` is that of the tensor itself, by which the others compare between
+        layers.
 
     Examples
     --------
@@ -141,6 +142,7 @@ def quantizer_variance(
     rows = []
     for layer, error in errors.items():
         x = error.astype(np.float32)
+        power = float((x.astype(np.float64) ** 2).sum())
         for name, table in methods.items():
             quantizer = build(table, where=f"method {name}", among=tensor_quantizers)
             for word_bits in bits:
@@ -151,8 +153,22 @@ def quantizer_variance(
                     total += float(((encoded.value - quantizer.reference(x, bits=word_bits)) ** 2).sum())
                     bound = squared_steps(encoded) / 4
                 row = {"layer": layer, "method": name, "word_bits": word_bits, "variance": total / draws}
-                rows.append(row | {"predicted": bound * 4 / 6, "bound": bound})
+                rows.append(row | {"predicted": bound * 4 / 6, "bound": bound, "power": power})
     return rows
+
+
+def mean_rows(measured: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """Return the means over several tensors of each layer: rows of equal layer, method and word length.
+
+    >>> rows = [[{"layer": "fc", "method": "PSQ", "word_bits": 4, "variance": v}] for v in (1.0, 3.0)]
+    >>> mean_rows(rows)
+    [{'layer': 'fc', 'method': 'PSQ', 'word_bits': 4, 'variance': 2.0}]
+    """
+    keys = ("layer", "method", "word_bits")
+    return [
+        {key: row[key] if key in keys else sum(other[key] for other in same) / len(same) for key in row}
+        for row, same in zip(measured[0], zip(*measured, strict=True), strict=True)
+    ]
 
 
 def squared_steps(encoded: Encoded) -> float:
