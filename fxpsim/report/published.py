@@ -42,7 +42,8 @@ def own_metrics(run: Run, times: Times | None = None) -> list[Metric]:
         return metrics.marvin(joined)
     if name == "adept":
         return [*metrics.adept(joined), *_with_overhead(run, joined)]
-    prefixes = {"fractrain": "fractrain", "cpt": "cpt", "dynasty": "dynasty", "hgq": "ebops"}
+    prefixes = {"fractrain_pfq": "fractrain", "fractrain_dfq": "fractrain", "cpt": "cpt", "dynasty": "dynasty"}
+    prefixes |= {"hgq": "ebops"}
     if name not in prefixes:
         return []
     every = metrics.published_metrics(run.workload, run.history, batch=batch_of(run))
