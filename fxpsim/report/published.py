@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from fxpsim.cost.metrics import Metric
 
 Times = Sequence[Mapping[str, Any]]
+PREFIXES = {
+    "fractrain_pfq": "fractrain",
+    "fractrain_dfq": "fractrain",
+    "cpt": "cpt",
+    "dynasty": "dynasty",
+    "hgq": "ebops",
+}
+"""Policies whose authors count in one of the cost model's metrics -> how its names begin."""
 
 
 def policy_of(run: Run) -> str:
@@ -42,12 +50,10 @@ def own_metrics(run: Run, times: Times | None = None) -> list[Metric]:
         return metrics.marvin(joined)
     if name == "adept":
         return [*metrics.adept(joined), *_with_overhead(run, joined)]
-    prefixes = {"fractrain_pfq": "fractrain", "fractrain_dfq": "fractrain", "cpt": "cpt", "dynasty": "dynasty"}
-    prefixes |= {"hgq": "ebops"}
-    if name not in prefixes:
+    if name not in PREFIXES:
         return []
     every = metrics.published_metrics(run.workload, run.history, batch=batch_of(run))
-    return [metric for metric in every if metric.name.startswith(prefixes[name])]
+    return [metric for metric in every if metric.name.startswith(PREFIXES[name])]
 
 
 def _with_overhead(run: Run, joined: Any) -> list[Metric]:

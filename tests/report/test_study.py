@@ -82,3 +82,10 @@ def test_columns_without_a_value_are_left_out():
     rows = [{"a": 1, "b": None}, {"a": None, "b": None}]
     lines = markdown_table([Field(title=key, key=key) for key in "ab"], rows).splitlines()
     assert lines == ["| a |", "|---|", "| 1 |", "| – |"]
+
+
+def test_metrics_of_authors_belong_to_policies_that_there_are():
+    from fxpsim.policies import policies
+    from fxpsim.report.published import PREFIXES
+
+    assert set(PREFIXES) <= set(policies)
