@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -35,16 +35,9 @@ class Engine:
         self.training = True
         self.recording = True
 
-    @contextmanager
-    def at(self, *, layer: str | None = None, pass_: str | None = None) -> Iterator[None]:
+    def at(self, *, layer: str | None = None, pass_: str | None = None) -> AbstractContextManager[None]:
         """Say in which layer and pass the ops inside the block run."""
-        before = self.layer, self.pass_
-        self.layer = before[0] if layer is None else layer
-        self.pass_ = before[1] if pass_ is None else pass_
-        try:
-            yield
-        finally:
-            self.layer, self.pass_ = before
+        return _Place(self, self.layer if layer is None else layer, self.pass_ if pass_ is None else pass_)
 
     @contextmanager
     def inference(self) -> Iterator[None]:
@@ -152,3 +145,20 @@ class Engine:
         from fxpsim.autodiff.tensor import Tensor
 
         return Tensor(self, self.vector.load(array, frac_bits))
+
+
+class _Place:
+    """The block of :meth:`Engine.at`; entered several times an op, which a generator would make slow."""
+
+    __slots__ = ("before", "engine", "place")
+
+    def __init__(self, engine: Engine, layer: str, pass_: str) -> None:
+        self.engine, self.place = engine, (layer, pass_)
+
+    def __enter__(self) -> None:
+        engine = self.engine
+        self.before = engine.layer, engine.pass_
+        engine.layer, engine.pass_ = self.place
+
+    def __exit__(self, *error: object) -> None:
+        self.engine.layer, self.engine.pass_ = self.before

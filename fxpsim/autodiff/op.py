@@ -52,13 +52,16 @@ class Op:
     def __call__(self, *inputs: Tensor, **attributes: Any) -> Tensor:
         """Run the op and, if a gradient is wanted, put it on the tape."""
         engine = inputs[0].engine
-        result = self.value(engine, *(tensor.value for tensor in inputs), **attributes)
+        result = self.value(engine, *[tensor.value for tensor in inputs], **attributes)
         value, saved = result if self.saves else (result, None)
         output = Tensor(engine, value)
         if engine.counter is not None:
             shapes = tuple(tensor.shape for tensor in inputs)
             self.count(engine.counter, engine.layer, engine.pass_, shapes, output.shape, **attributes)
-        if engine.training and any(tensor.requires_grad for tensor in inputs):
-            output.requires_grad = True
-            output.record = Record(self, inputs, attributes, engine.layer, saved)
+        if engine.training:
+            for tensor in inputs:
+                if tensor.requires_grad:
+                    output.requires_grad = True
+                    output.record = Record(self, inputs, attributes, engine.layer, saved)
+                    break
         return output

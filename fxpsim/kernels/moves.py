@@ -59,31 +59,48 @@ def scatter_add(g: np.ndarray, ids: np.ndarray, rows: int) -> np.ndarray:
 
 @kernel
 def _take(begin, end, steps, a, out):
+    """Copy pixel by pixel; a unit is an image of the result."""
+    rows, columns, channels = out.shape[1:]
+    left, across, apart = steps[2, 0] * a.shape[3] + steps[3, 0], steps[2, 1] * a.shape[3], steps[3, 1]
     for n in range(begin, end):
-        plane = a[steps[0, 0] + n * steps[0, 1]]
-        for i in range(out.shape[1]):
-            for j in range(out.shape[2]):
-                goal = out[n, i, j]
-                source = plane[steps[1, 0] + i * steps[1, 1], steps[2, 0] + j * steps[2, 1]]
-                for c in range(goal.size):
-                    goal[c] = source[steps[3, 0] + c * steps[3, 1]]
+        plane, goal = a[steps[0, 0] + n * steps[0, 1]], out[n].reshape(-1)
+        for i in range(rows):
+            line = plane[steps[1, 0] + i * steps[1, 1]].reshape(-1)
+            for j in range(columns):
+                at, start = (i * columns + j) * channels, left + j * across
+                pixel = goal[at : at + channels]
+                if apart == 1:
+                    source = line[start : start + channels]
+                    for c in range(pixel.size):
+                        pixel[c] = source[c]
+                else:
+                    for c in range(pixel.size):
+                        pixel[c] = line[start + c * apart]
 
 
 @kernel
 def _put(begin, end, steps, a, out, flat):
+    """Copy pixel by pixel into zeros; a unit is an image of the result."""
+    rows, columns, channels = a.shape[1:]
+    left, across, apart = steps[2, 0] * out.shape[3] + steps[3, 0], steps[2, 1] * out.shape[3], steps[3, 1]
     for n in range(begin, end):
-        row, plane = flat[n], out[n]
-        for k in range(row.size):
-            row[k] = 0
+        flat[n, :] = 0
         place = (n - steps[0, 0]) // steps[0, 1]
         if place < 0 or place >= a.shape[0] or steps[0, 0] + place * steps[0, 1] != n:
             continue
-        for i in range(a.shape[1]):
-            for j in range(a.shape[2]):
-                source = a[place, i, j]
-                goal = plane[steps[1, 0] + i * steps[1, 1], steps[2, 0] + j * steps[2, 1]]
-                for c in range(source.size):
-                    goal[steps[3, 0] + c * steps[3, 1]] = source[c]
+        plane, source = out[n], a[place].reshape(-1)
+        for i in range(rows):
+            line = plane[steps[1, 0] + i * steps[1, 1]].reshape(-1)
+            for j in range(columns):
+                at, start = (i * columns + j) * channels, left + j * across
+                pixel = source[at : at + channels]
+                if apart == 1:
+                    goal = line[start : start + channels]
+                    for c in range(pixel.size):
+                        goal[c] = pixel[c]
+                else:
+                    for c in range(pixel.size):
+                        line[start + c * apart] = pixel[c]
 
 
 @kernel

@@ -171,21 +171,24 @@ def run(
     """
     plan = program.layout
     cut = plan.cut(rows, columns)
-    again = plan.repeated if cut.repeat > 1 else [False] * len(inputs)
-    inputs = [_tiled(a, cut.repeat) if tiled else a.reshape(-1) for a, tiled in zip(inputs, again, strict=True)]
-    elements, units = rows * columns, cut.units
-    outputs = [empty(elements, dtype) for dtype in plan.dtypes]
+    repeat, units = cut.repeat, cut.units
+    outputs = [empty(rows * columns, dtype) for dtype in plan.dtypes]
     totals = np.empty((units, plan.width), np.int64)
     arguments = [totals, np.array([*cut.numbers, *[parameters[i] for i in plan.integers]], np.int64)]
     if plan.floats:
         arguments.append(np.array([parameters[i] for i in plan.floats], np.float32))
-    arguments += inputs
+    if repeat == 1:
+        arguments += [a.reshape(-1) for a in inputs]
+    else:
+        arguments += [_tiled(a, repeat) if t else a.reshape(-1) for a, t in zip(inputs, plan.repeated, strict=True)]
     arguments += outputs
-    by_column = {i: np.zeros((units, cut.numbers[1]), dtype) for i, dtype in plan.by_column.items()}
-    arguments += by_column.values()
+    by_column: dict[int, np.ndarray] = {}
+    if plan.by_column:
+        by_column = {i: np.zeros((units, cut.numbers[1]), dtype) for i, dtype in plan.by_column.items()}
+        arguments += by_column.values()
     share = inline if units < PARALLEL_UNITS else parallel_for
     share(plan.kernel, units, *arguments)
-    return outputs, plan.results(totals, by_column, cut.repeat) if plan.kinds else []
+    return outputs, plan.results(totals, by_column, repeat) if plan.kinds else []
 
 
 class Cut:

@@ -11,6 +11,7 @@ with the range taken from the tensor itself). Only shifts are needed: the step i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from fxpsim.errors import UserError
@@ -69,4 +70,9 @@ class FixedPoint:
         if frac_bits is None:
             magnitude_bits = self.word_bits - 1 if signed else self.word_bits
             frac_bits = magnitude_bits - (leading_exponent or 0)
-        return FixedFormat(word_bits=self.word_bits, frac_bits=frac_bits, signed=signed)
+        return _format(self.word_bits, frac_bits, signed)
+
+
+@cache
+def _format(word_bits: int, frac_bits: int, signed: bool) -> FixedFormat:
+    return FixedFormat(word_bits=word_bits, frac_bits=frac_bits, signed=signed)

@@ -20,6 +20,7 @@ from fxpsim.units.values import Accumulated, CastCounts, Operand, Value
 
 # a float holds every integer up to here: casts to longer words are clamped as integers
 EXACT_WORD_BITS = 24
+_INFINITY = 0x7F800000  # its bits; those of a NaN are above
 
 
 class FloatUnit:
@@ -234,14 +235,17 @@ def _magnitudes(node: Node) -> tuple[str, Node]:
 
 def _exponent(bits: tuple[int, int]) -> int | None:
     """Return the exponent of the largest magnitude, by its bits."""
-    largest = float(np.int32(bits[1]).view(np.float32))
-    if not math.isfinite(largest):
+    largest = bits[1]
+    if largest >= _INFINITY:
         raise UserError(
             "a tensor holds an infinity or a NaN: the training has diverged",
             expected="finite values",
             remedy="lower the learning rate, or clip the gradient",
         )
-    return math.frexp(largest)[1] if largest > 0 else None
+    if largest == 0:
+        return None
+    field = largest >> 23
+    return field - 126 if field else largest.bit_length() - 149
 
 
 def store_codes(

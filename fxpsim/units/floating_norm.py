@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -52,7 +53,7 @@ def normalize_batch(
 ) -> tuple[Value, FloatStatistics]:
     """Normalize every column with the statistics of the batch, then scale and shift it."""
     columns = x.shape[-1]
-    count = int(np.prod(x.shape)) // columns
+    count = math.prod(x.shape) // columns
     (total,) = evaluate(stores(x.node, "f32"), [("column_sum", x.node)])
     means = _fold(total, columns) / F32(count)
     centered = _float("subtract", x.node, leaf(means))
@@ -120,8 +121,10 @@ def normalize_rows_gradient(unit: FloatUnit, grad: Value, kept: FloatRows) -> Va
 
 def _fold(total: object, columns: int) -> np.ndarray:
     """Add the parts of a column sum that ran over a wider pattern, one after the other."""
-    parts = np.asarray(total, F32).reshape(-1, columns)
-    return np.add.accumulate(parts, axis=0)[-1].copy()
+    parts = np.asarray(total, F32)
+    if parts.size == columns:
+        return parts
+    return np.add.accumulate(parts.reshape(-1, columns), axis=0)[-1].copy()
 
 
 def _float(primitive: str, a: Node, b: Node) -> Node:

@@ -7,6 +7,7 @@ times slower (the operand is spread out as in im2col).
 """
 
 import os
+from functools import cache
 
 import numpy as np
 
@@ -20,8 +21,9 @@ EXACT_BELOW = {np.float32: 1 << 24, np.float64: 1 << 53}
 MAX_ELEMENTS = 1 << 22  # of the spread-out operand at a time
 
 
+@cache
 def wanted() -> bool:
-    """Return whether ``FXPSIM_MAC`` asks for this path.
+    """Return whether ``FXPSIM_MAC`` asks for this path; read once in a process.
 
     Raises
     ------

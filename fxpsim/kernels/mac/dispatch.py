@@ -24,7 +24,7 @@ from fxpsim.kernels.mac import blas, stepwise
 from fxpsim.kernels.mac.bounds import Bounds, fits, holds
 from fxpsim.kernels.mac.estimated import estimated
 from fxpsim.kernels.mac.frames import framed, image_of
-from fxpsim.kernels.mac.losses import losses, products
+from fxpsim.kernels.mac.losses import NONE_LOST, losses, products
 from fxpsim.kernels.mac.packing import SEGMENT, Packed, pack
 from fxpsim.kernels.mac.rounded import rounded
 from fxpsim.kernels.mac.spec import MacResult, MacSpec
@@ -112,7 +112,7 @@ def contract(task: Task, spec: MacSpec, a_bound: int, b_bound: int) -> MacResult
         notes = rounded(task, spec, bounds, out)
     if notes is None:
         notes = _stepwise(task, spec, out)
-    lost = losses(task, spec, bounds)
+    lost = losses(task, spec, bounds) if spec.rounds else NONE_LOST
     return MacResult(
         codes=codes,
         overflowed=notes[0],

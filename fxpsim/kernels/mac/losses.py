@@ -40,6 +40,9 @@ class Losses:
     inexact: int
 
 
+NONE_LOST = Losses(flushed=0, inexact=0)
+
+
 def losses(task: Task, spec: MacSpec, bounds: Bounds) -> Losses:
     """Count the products that a rounding changes; stochastic ones without ``flushed``.
 

@@ -9,7 +9,7 @@ that a run of k offsets cuts short.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac.moves import pack_group
 from fxpsim.kernels.mac.tables import Grouping
 from fxpsim.kernels.mac.tile import CHUNK, Lane
-from fxpsim.kernels.memory import empty
+from fxpsim.kernels.memory import SMALLEST, empty
 from fxpsim.kernels.threads import inline, parallel_for
 
 SEGMENT = 128
@@ -31,10 +31,12 @@ _ALIGNMENT = 64  # a register load that crosses a cache line takes twice as long
 
 def aligned_empty(size: int, dtype: str) -> np.ndarray:
     """Return an uninitialized flat array that begins at a cache line."""
-    size_bytes = size * np.dtype(dtype).itemsize
-    raw = empty(size_bytes + _ALIGNMENT, np.uint8)
+    kind = np.dtype(dtype)
+    if size * kind.itemsize >= SMALLEST:  # such begin there anyway
+        return empty(size, kind)
+    raw = np.empty(size * kind.itemsize + _ALIGNMENT, np.uint8)
     begin = -raw.ctypes.data % _ALIGNMENT
-    return raw[begin : begin + size_bytes].view(dtype)
+    return raw[begin : begin + size * kind.itemsize].view(kind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,16 +50,12 @@ class Packed:
     width : int
         Columns of a panel.
     panels, groups : int
-    sums : ndarray of int64, (panels, segments, width)
-        Sum of each column over each segment of ``SEGMENT`` groups (integer lanes only).
-    sizes : ndarray of int64, (panels, segments, width)
-        Sum of the absolute values of each column over each segment (integer lanes only).
-    magnitude : int
-        Largest sum of absolute values of a column; 0 if not measured.
-    part : int
-        Largest sum of absolute values of a column in one of its segments (integer lanes only).
-    peak : int
-        Largest sum of absolute values of a column in ``CHUNK`` consecutive groups (integer lanes only).
+    sums, sizes : ndarray of int64, (panels, segments, width)
+        Sum of each column, and of its absolute values, over each segment of ``SEGMENT`` groups (integer lanes only).
+    peaks : ndarray of int64
+        Largest sum of absolute values of a column in ``CHUNK`` consecutive groups of each segment (integer lanes only).
+    known : int, optional
+        The magnitude, where it was measured otherwise.
     """
 
     data: np.ndarray
@@ -66,9 +64,23 @@ class Packed:
     groups: int
     sums: np.ndarray
     sizes: np.ndarray
-    magnitude: int
-    part: int
-    peak: int
+    peaks: np.ndarray
+    known: int | None = None
+
+    @cached_property
+    def magnitude(self) -> int:
+        """Largest sum of absolute values of a column."""
+        return int(self.sizes.sum(axis=1).max()) if self.known is None else self.known
+
+    @cached_property
+    def part(self) -> int:
+        """Largest sum of absolute values of a column in one of its segments."""
+        return int(self.sizes.max())
+
+    @cached_property
+    def peak(self) -> int:
+        """Largest sum of absolute values of a column in ``CHUNK`` consecutive groups."""
+        return int(self.peaks.max())
 
 
 _SOURCE = '''\
@@ -171,14 +183,10 @@ def pack(
     sums = np.empty((panels, segments, width), np.int64)
     sizes = np.empty((panels, segments, width), np.int64)
     peaks = np.zeros(panels * segments, np.int64)
-    in_kernel = lane.measures
     values = b.astype("int16" if high else lane.b_type, copy=False)
     run = _compiled(lane, vectors, high)
     share = parallel_for if b.size >= _WORTH_SHARING else inline
     share(run, panels * segments, values, grouping.source, data, groups, sums, sizes, peaks)
-    magnitude = int(sizes.sum(axis=1).max()) if in_kernel else 0
-    if measured and not in_kernel:
-        magnitude = int(_column_sizes(b).max())
     return Packed(
         data=data,
         width=width,
@@ -186,7 +194,6 @@ def pack(
         groups=groups,
         sums=sums,
         sizes=sizes,
-        magnitude=magnitude,
-        part=int(sizes.max()) if in_kernel else 0,
-        peak=int(peaks.max()),
+        peaks=peaks,
+        known=int(_column_sizes(b).max()) if measured and not lane.measures else None,
     )

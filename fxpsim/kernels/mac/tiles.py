@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fxpsim.kernels.jit import compile_source
+from fxpsim.kernels.jit import compile_source, kernel
 from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac.micro import micro_kernel
 from fxpsim.kernels.mac.packing import Packed
@@ -258,9 +258,14 @@ def share_tiles(work: int) -> Any:
     return parallel_for if work >= _WORTH_SHARING else inline
 
 
-def summary(notes: np.ndarray) -> tuple[int, int]:
+@kernel
+def summary(notes):
     """Return (overflowed, largest magnitude of the codes) of all units."""
-    return int(notes[:, 0].sum()), max(-int(notes[:, 1].min()), int(notes[:, 2].max()))
+    overflowed, largest = np.int64(0), np.int64(0)
+    for i in range(len(notes)):
+        overflowed += notes[i, 0]
+        largest = max(largest, -notes[i, 1], notes[i, 2])
+    return overflowed, largest
 
 
 def run_tiles(
