@@ -25,12 +25,12 @@ from fxpsim.kernels.mac.bounds import Bounds, fits, holds
 from fxpsim.kernels.mac.estimated import estimated
 from fxpsim.kernels.mac.frames import framed, image_of
 from fxpsim.kernels.mac.losses import NONE_LOST, losses, products
-from fxpsim.kernels.mac.packing import SEGMENT, Packed, pack
+from fxpsim.kernels.mac.packing import Packed, pack
 from fxpsim.kernels.mac.rounded import rounded
 from fxpsim.kernels.mac.spec import MacResult, MacSpec
 from fxpsim.kernels.mac.tables import grouped
 from fxpsim.kernels.mac.task import Task, merged
-from fxpsim.kernels.mac.tile import CHUNK, DOT8, DOT16, FLOAT32, FLOAT64, INT64, Lane, Tile
+from fxpsim.kernels.mac.tile import CHUNK, DOT8, DOT16, FLOAT32, FLOAT64, INT64, QUAD8, QUAD16, Lane, Tile
 from fxpsim.kernels.mac.tiles import Reading, run_tiles, tile_shape
 from fxpsim.kernels.mac.turns import tells, turned
 from fxpsim.kernels.memory import empty
@@ -57,6 +57,15 @@ def exact_lane(task: Task, bounds: Bounds) -> Lane | None:
 def _is_short(task: Task, bounds: Bounds) -> bool:
     """Return whether the codes of a fit into the signed words of ``dot16``."""
     return fits(task.a, bounds.a, 16, True)
+
+
+def quad_lane(task: Task, lane: Lane) -> Lane:
+    """Return the lane that spreads sums of few columns over a register, where k has runs that are long enough."""
+    if lane not in (DOT8, DOT16) or not cpu().dot or not 1 < task.n <= lane.columns(cpu()):
+        return lane
+    contraction = task.for_group(lane.group)
+    narrow, wide = (grouped(contraction, group).offsets.size for group in (DOT8.group, QUAD8.group))
+    return lane if wide * QUAD8.spread > 1.1 * narrow else QUAD8 if lane is DOT8 else QUAD16
 
 
 def clamped_lane(task: Task, spec: MacSpec, bounds: Bounds) -> Lane | None:
@@ -128,13 +137,14 @@ def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[
     lane = exact_lane(task, bounds)
     if lane is None:
         return None
+    lane = quad_lane(task, lane)
     contraction = task.for_group(lane.group)
     grouping = grouped(contraction, lane.group)
-    rows, vectors = tile_shape(task.n, lane.columns(cpu()), cpu().registers)
+    rows, vectors = (6, 1) if lane.spread > 1 else tile_shape(task.n, lane.columns(cpu()), cpu().registers)
     largest = bounds.total
     proven = holds(spec, largest, bounds.nonnegative)
     from_data = not proven or largest >= lane.exact_below
-    bias = _BIAS if lane is DOT8 and not fits(task.a, bounds.a, 8, False) else 0
+    bias = _BIAS if lane.b_type == "int8" and not fits(task.a, bounds.a, 8, False) else 0
     packed = [pack(b, grouping, lane, vectors, measured=from_data) for b in task.b]
     if from_data:
         a_max = max(int(task.a.max()), -int(task.a.min()))
@@ -147,12 +157,12 @@ def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[
         bounds = replace(bounds, a=max(1, min(bounds.a, a_max)))
     # an unsigned accumulator may wrap a small negative sum to a code that only 64 bits hold
     wide = largest >= _INT32 or (not proven and spec.max_code >= _INT32)
-    long = lane is DOT16 and not (_is_short(task, bounds) or (from_data and bounds.a < 1 << 15))
+    long = lane.b_type == "int16" and not (_is_short(task, bounds) or (from_data and bounds.a < 1 << 15))
     split, segment = False, 0
     if long or (wide and lane.sum_type == "int32"):
         split, segment = _segments(lane, bounds, long, packed)
     if split and cpu().dot:
-        notes = estimated(task, spec, packed, (rows, vectors), proven, long, out)
+        notes = estimated(task, spec, packed, lane, (rows, vectors), proven, long, out)
         if notes is not None:
             return notes
     word = split and not segment and not proven and spec.signed and spec.word_bits == 32
@@ -178,7 +188,7 @@ def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[
             out,
             first=group * task.n,
             columns=task.n,
-            starts=_starts(part, bias, segment) if bias else None,
+            starts=_starts(part, bias, segment // lane.segment) if bias else None,
             segment=segment or _CACHED,
             min_code=spec.min_code,
             mask=(1 << spec.word_bits) - 1 if spec.word_bits < 64 else -1,
@@ -210,20 +220,20 @@ def _segments(lane: Lane, bounds: Bounds, long: bool, packed: list[Packed]) -> t
         if split and (largest + 1) * whole < _INT32:
             return split, 0
         product = largest * bounds.b
-        groups = max((_INT32 - 1) // (product * lane.group), SEGMENT * ((_INT32 - 1) // (largest * part)))
-        groups = groups // SEGMENT * SEGMENT
+        groups = max((_INT32 - 1) // (product * lane.group), lane.segment * ((_INT32 - 1) // (largest * part)))
+        groups = groups // lane.segment * lane.segment
         if groups:
             return split, min(groups, _CACHED)
-    raise AssertionError("128 groups of two products of 8 and 16 bits fit into 32 bits")
+    raise AssertionError("256 products of 8 and 16 bits fit into 32 bits")
 
 
-def _starts(packed: Packed, bias: int, segment: int) -> np.ndarray:
-    """Return what takes the bias of a away again: minus the bias times the column sums of b, modulo 2^32."""
+def _starts(packed: Packed, bias: int, each: int) -> np.ndarray:
+    """Return what takes the bias of a away again: minus the bias times the column sums of b, modulo 2^32.
+
+    ``each`` says how many segments of packing one of the sums has; 0 for all.
+    """
     sums = packed.sums
-    if not segment:
-        sums = sums.sum(axis=1, keepdims=True)
-    else:
-        sums = np.add.reduceat(sums, np.arange(0, sums.shape[1], segment // SEGMENT), axis=1)
+    sums = np.add.reduceat(sums, np.arange(0, sums.shape[1], each or sums.shape[1]), axis=1)
     return (-bias * sums).astype(np.int32)
 
 

@@ -14,10 +14,10 @@ A signed word of a is ``a = 256 (u - 128) + v`` with bytes u and v; an unsigned 
 The sums over b, l and their magnitudes are measured, column by column, while b is packed: a needs no measure. Where
 they are too large, K is cut into segments, each of which has its own sum; a sum of K is then made of 64-bit ones.
 
-A signed accumulator of 32 bits that wraps keeps r itself, and only the counter needs the estimate, in 32 bits: with
-``x = (estimate >> 16) - (r >> 16)`` the sum is in range if and only if -32768 <= x < 32768, because x is ``2^16``
-times the turns round the circle, give or take less than ``2^15``. Where the error is that small, ``sum |b|`` is below
-2^24 and the estimate below 2^41, so that everything here fits 32 bits.
+Estimates are counted in units of 2^16. A signed accumulator of 32 bits that wraps keeps r itself, and only the counter
+needs the estimate, in 32 bits: with ``x = estimate - (r >> 16)`` the sum is in range if and only if
+``-32768 <= x < 32768``, because x is ``2^16`` times the turns round the circle, give or take less than ``2^15``. Where
+the error is that small, ``sum |b|`` is below 2^24 and the estimate below 2^25, so that everything here fits 32 bits.
 """
 
 from dataclasses import dataclass
@@ -30,21 +30,22 @@ from fxpsim.kernels.jit import compile_source
 from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac.frames import image_of
 from fxpsim.kernels.mac.micro import micro_kernel
-from fxpsim.kernels.mac.packing import SEGMENT, Packed, pack
+from fxpsim.kernels.mac.packing import Packed, pack
 from fxpsim.kernels.mac.spec import MacSpec
 from fxpsim.kernels.mac.tables import grouped
 from fxpsim.kernels.mac.task import Task
-from fxpsim.kernels.mac.tile import DOT8, DOT16, Tile
+from fxpsim.kernels.mac.tile import DOT8, DOT16, QUAD8, QUAD16, Lane, Tile
 from fxpsim.kernels.mac.tiles import WRAP, share_tiles, store_codes, summary, tile_rows, units_of
 from fxpsim.numerics import Overflow
 
-_ERROR_BELOW = (1 << 31) - (1 << 16)  # what x leaves away of the estimate and of r is less than 2^16
-_CACHED = 512  # groups of four per segment
+_ERROR_BELOW = (1 << 31) - (1 << 17)  # less than 2^16 is left away of the estimate, and of r where x is made
+_CACHED = 4  # segments of packing that are summed at once: 2048 products
 _UNSIGNED = 1 << 15
+_BYTES = {DOT16.name: DOT8, QUAD16.name: QUAD8}
 
 _SOURCE = '''\
-def {name}(begin, end, image, tops, base, rows, cols, top_cols, b, top_b, starts, offsets, out, pitch, first, columns,
-           n_rows, block, segment, min_code, mask, notes):
+def {name}(begin, end, image, tops, base, rows, cols, top_cols, b, top_b, starts, tops_starts, out, pitch, first,
+           columns, n_rows, block, segment, min_code, mask, notes):
     """Drive tiles of words and of their high bytes, {rows} rows and {vectors} x {bits} bits."""
     width = {width}
     tile_size = {rows} * width
@@ -56,8 +57,8 @@ def {name}(begin, end, image, tops, base, rows, cols, top_cols, b, top_b, starts
     skip = (-store.ctypes.data % 64) // 4
     sums = store[skip : skip + block * tile_size]
     coarse = store[skip + block * tile_size : skip + 2 * block * tile_size]
-    origin = np.zeros(2 * tile_size, np.int32)
-    start_at, zero_at, zero = origin.ctypes.data, origin[tile_size:].ctypes.data, np.int32(0)
+    origin = np.empty((2, tile_size), np.int32)
+    start_at, tops_start_at, zero = origin.ctypes.data, origin[1].ctypes.data, np.int32(0)
     wide = np.empty({wide_size}, np.int64)
     for unit in range(begin, end):
         panel, tile0 = unit // n_blocks, unit % n_blocks * block
@@ -71,18 +72,19 @@ def {name}(begin, end, image, tops, base, rows, cols, top_cols, b, top_b, starts
             size = min(segment, groups - g)
             word0, word1 = words * g // groups, words * (g + size) // groups
             cols_at, top_cols_at = cols.ctypes.data + word0 * 8, top_cols.ctypes.data + g * 8
-            b_at = b.ctypes.data + (panel * words + word0) * width * 4
-            top_b_at = top_b.ctypes.data + (panel * groups + g) * width * 4
+            b_at = b.ctypes.data + (panel * words + word0) * width * {group_bytes}
+            top_b_at = top_b.ctypes.data + (panel * groups + g) * width * {group_bytes}
             anew = {anew}
             for i in range({rows}):
-                origin[i * width : (i + 1) * width] = starts[panel, s if anew else 0]
+                origin[0, i * width : (i + 1) * width] = starts[panel, s if anew else 0]
+                origin[1, i * width : (i + 1) * width] = tops_starts[panel, s if anew else 0]
             for t in range(tiles):
                 sums_at, coarse_at = sums.ctypes.data + t * tile_size * 4, coarse.ctypes.data + t * tile_size * 4
                 rows_at = rows.ctypes.data + (tile0 + t) * {rows} * 8
                 micro(start_at if anew else sums_at, sums_at, a_at, rows_at, cols_at, b_at, word1 - word0, 1, zero,
                       zero, zero, 0)
-                micro_top(zero_at if anew else coarse_at, coarse_at, tops_at, rows_at, top_cols_at, top_b_at, size, 1,
-                          zero, zero, zero, 0)
+                micro_top(tops_start_at if anew else coarse_at, coarse_at, tops_at, rows_at, top_cols_at, top_b_at,
+                          size, 1, zero, zero, zero, 0)
             {flush}
         smallest, largest = {zeros}
         {combine}
@@ -91,23 +93,17 @@ def {name}(begin, end, image, tops, base, rows, cols, top_cols, b, top_b, starts
 '''
 
 # the number congruent to the residue that is next to the estimate
-_EXACT = """for i in range(tiles * {rows}):
-{indent}    residues, near = sums[i * width : (i + 1) * width], coarse[i * width : (i + 1) * width]
-{indent}    totals, offset = wide[i * width : (i + 1) * width], offsets[panel, {place}]
-{indent}    for j in range(width):
-{indent}        residue = np.int64(residues[j])
-{indent}        gap = (np.int64(near[j]) << 16) + offset[j] - residue + (np.int64(1) << 31)
-{indent}        totals[j] = residue + (gap >> 32 << 32){before}"""
+_EXACT = """for i in range(tiles * tile_size):
+{indent}    residue = np.int64(sums[i])
+{indent}    gap = (np.int64(coarse[i]) << 16) - residue + (np.int64(1) << 31)
+{indent}    wide[i] = residue + (gap >> 32 << 32){before}"""
 
-_COUNT = """codes = sums
-        for i in range(valid):
-            residues, near = sums[i * width : (i + 1) * width], coarse[i * width : (i + 1) * width]
-            offset = offsets[panel, 0]
-            outside = np.int32(0)
-            for j in range(width):
-                turns = np.int32(np.int32(near[j] + offset[j] - (residues[j] >> 16)) + 32768) >> 16
-                outside += np.int32(turns != 0)
-            count += outside"""
+_COUNT = """codes, near = sums[: valid * width], coarse[: valid * width]
+        outside = np.int32(0)
+        for i in range(codes.size):
+            turns = np.int32(np.int32(near[i] - (codes[i] >> 16)) + 32768) >> 16
+            outside += np.int32(turns != 0)
+        count += outside"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,28 +112,27 @@ class _Plan:
 
     Parameters
     ----------
-    segment : int
-        Groups of four per segment; 0 if one sum of all K is estimated well enough.
+    flush : bool
+        Whether K is cut into segments; otherwise one sum of all K is estimated well enough.
     word : bool
         The residue is the code.
     wrap : bool
         Exact sums are wrapped.
     """
 
-    segment: int
+    flush: bool
     word: bool
     wrap: bool
 
 
 @lru_cache(maxsize=64)
-def _compiled(rows: int, vectors: int, plan: _Plan, out_type: str) -> Any:
-    """Return the driver; its numbers of groups are arguments, so that ``plan.segment`` only says whether it flushes."""
-    width = vectors * DOT16.columns(cpu())
-    flush = plan.segment > 0
-    kinds = [kind for kind, on in (("flush", flush), ("word", plan.word), ("wrap", plan.wrap)) if on]
-    name = "_".join(["mac_estimated", f"{rows}x{vectors}", *kinds, out_type])
-    exact = {"rows": rows, "indent": " " * (12 if flush else 8), "place": "s" if flush else "0"}
-    exact = _EXACT.format(**exact, before=" + (totals[j] if s else 0)" if flush else "")
+def _compiled(lane: Lane, rows: int, vectors: int, plan: _Plan, out_type: str) -> Any:
+    """Return the driver of a lane of words and that of their bytes."""
+    width = vectors * lane.columns(cpu())
+    flush = plan.flush
+    kinds = [kind for kind in ("flush", "word", "wrap") if getattr(plan, kind)]
+    name = "_".join(["mac_estimated", lane.name, f"{rows}x{vectors}", *kinds, out_type])
+    exact = _EXACT.format(indent=" " * (12 if flush else 8), before=" + (wide[i] if s else 0)" if flush else "")
     combine = _COUNT if plan.word else "codes = wide" if flush else exact + "\n        codes = wide"
     source = _SOURCE.format(
         name=name,
@@ -145,6 +140,7 @@ def _compiled(rows: int, vectors: int, plan: _Plan, out_type: str) -> Any:
         vectors=vectors,
         bits=cpu().vector_bits,
         width=width,
+        group_bytes=4 * lane.spread,
         wide_size="1" if plan.word else "block * tile_size",
         anew="True" if flush else "g == 0",
         flush=exact if flush else "pass",
@@ -153,13 +149,20 @@ def _compiled(rows: int, vectors: int, plan: _Plan, out_type: str) -> Any:
         zeros=f"np.{out_type}(0), np.{out_type}(0)",
         store=store_codes(out_type, "{}"),
     )
-    tile = Tile(lane=DOT16, rows=rows, vectors=vectors)
-    top = Tile(lane=DOT8, rows=rows, vectors=vectors)
+    tile = Tile(lane=lane, rows=rows, vectors=vectors)
+    top = Tile(lane=_BYTES[lane.name], rows=rows, vectors=vectors)
     return compile_source(name, source, {"np": np, "micro": micro_kernel(tile), "micro_top": micro_kernel(top)})
 
 
 def estimated(
-    task: Task, spec: MacSpec, packed: list[Packed], shape: tuple[int, int], proven: bool, long: bool, out: np.ndarray
+    task: Task,
+    spec: MacSpec,
+    packed: list[Packed],
+    lane: Lane,
+    shape: tuple[int, int],
+    proven: bool,
+    long: bool,
+    out: np.ndarray,
 ) -> tuple[int, int] | None:
     """Take exact sums of 16-bit operands, an estimate beside each; None where columns of b are too large for that.
 
@@ -168,7 +171,9 @@ def estimated(
     task, spec, out
         As for :func:`fxpsim.kernels.mac.dispatch.contract`.
     packed : list of Packed
-        The operand b, packed for ``dot16``.
+        The operand b, packed for the lane.
+    lane : Lane
+        ``dot16`` or ``quad16``.
     shape : (rows, vectors)
         Of the tile.
     proven : bool
@@ -176,23 +181,24 @@ def estimated(
     long : bool
         Whether codes of a are unsigned words that signed ones do not hold.
     """
-    contraction = task.for_group(DOT8.group)
-    words, bytes_ = grouped(contraction, DOT16.group), grouped(contraction, DOT8.group)
-    tops = [pack(b, bytes_, DOT8, shape[1], high=True) for b in task.b]
-    segment = _segment(packed, tops, words.offsets.size == 2 * bytes_.offsets.size)
-    if segment is None:
+    top_lane = _BYTES[lane.name]
+    contraction = task.for_group(lane.group)
+    words, bytes_ = grouped(contraction, lane.group), grouped(contraction, top_lane.group)
+    tops = [pack(b, bytes_, top_lane, shape[1], high=True) for b in task.b]
+    each = _together(packed, tops, words.offsets.size == 2 * bytes_.offsets.size)
+    if each is None:
         return None
-    word = not segment and spec.word_bits == 32 and spec.signed and spec.overflow is Overflow.WRAP
-    plan = _Plan(segment=min(segment, 1), word=word, wrap=not (proven or word))
-    frame, slack = contraction.frame, 0 if bytes_.is_whole else DOT8.group
+    word = not each and spec.word_bits == 32 and spec.signed and spec.overflow is Overflow.WRAP
+    plan = _Plan(flush=each > 0, word=word, wrap=not (proven or word))
+    frame, slack = contraction.frame, 0 if bytes_.is_whole else top_lane.group
     image = image_of(task.a, frame, "int16", slack=slack, bias=-_UNSIGNED if long else 0)
     top_image = image_of(task.a, frame, "uint8", slack=slack, bias=0 if long else 128, parts=("top",))
-    run = _compiled(*shape, plan, out.dtype.name)
+    run = _compiled(lane, *shape, plan, out.dtype.name)
     rows = tile_rows(contraction, shape[0], False)
     share = share_tiles(task.m * task.k * task.n)
     found = []
     for group, (part, top) in enumerate(zip(packed, tops, strict=True)):
-        starts, offsets = _constants(part, top, segment, long)
+        starts, tops_starts = _starts(part, top, each, long)
         block, units = units_of(rows.size // shape[0], part.panels)
         notes = np.empty((units, 3), np.int64)
         share(
@@ -207,14 +213,14 @@ def estimated(
             part.data,
             top.data,
             starts,
-            (offsets >> 16).astype(np.int32) if word else offsets,
+            tops_starts,
             out.reshape(-1),
             out.shape[1],
             group * task.n,
             task.n,
             task.m,
             block,
-            segment or _CACHED,
+            (each or _CACHED) * top_lane.segment,
             spec.min_code,
             (1 << spec.word_bits) - 1 if spec.word_bits < 64 else -1,
             notes,
@@ -223,31 +229,31 @@ def estimated(
     return sum(note[0] for note in found), max(note[1] for note in found)
 
 
-def _segment(packed: list[Packed], tops: list[Packed], aligned: bool) -> int | None:
-    """Return after how many groups of four the estimate has to begin anew: 0 for never; None if nothing helps.
+def _together(packed: list[Packed], tops: list[Packed], aligned: bool) -> int | None:
+    """Return how many segments of packing are estimated at once: 0 for all; None if not even one is.
 
     ``aligned`` tells that two groups of words hold the codes of one group of bytes, so that both can be cut.
     """
-    for segment in (0, *range(_CACHED, 0, -SEGMENT)) if aligned else (0,):
-        if max(_error(*parts, segment) for parts in zip(packed, tops, strict=True)) < _ERROR_BELOW:
-            return segment
+    for each in (0, *range(_CACHED, 0, -1)) if aligned else (0,):
+        if max(_error(*parts, each) for parts in zip(packed, tops, strict=True)) < _ERROR_BELOW:
+            return each
     return None
 
 
-def _error(part: Packed, top: Packed, segment: int) -> int:
+def _error(part: Packed, top: Packed, each: int) -> int:
     """Bound the error of all estimates: ``128 sum |b| + 32768 sum |l|`` of a column and a segment."""
-    b, rest = _by_segment(part.sizes, 2 * segment), _by_segment(top.sizes, segment)
+    b, rest = _added(part.sizes, 2 * each), _added(top.sizes, each)
     return int((128 * b + _UNSIGNED * rest).max())
 
 
-def _by_segment(sums: np.ndarray, segment: int) -> np.ndarray:
-    """Add up (panels, segments of packing, width) to the segments of a sum, 0 for one."""
-    each = segment // SEGMENT or sums.shape[1]
-    return np.add.reduceat(sums, np.arange(0, sums.shape[1], each), axis=1)
+def _added(sums: np.ndarray, each: int) -> np.ndarray:
+    """Add up every so many of (panels, segments of packing, width); 0 for all."""
+    return np.add.reduceat(sums, np.arange(0, sums.shape[1], each or sums.shape[1]), axis=1)
 
 
-def _constants(part: Packed, top: Packed, segment: int, long: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return what residues start from and what estimates lack: (panels, segments, width)."""
-    b, rest = _by_segment(part.sums, 2 * segment), _by_segment(top.sums, segment)
+def _starts(part: Packed, top: Packed, each: int, long: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return what residues and estimates start from: (panels, segments, width)."""
+    b, rest = _added(part.sums, 2 * each), _added(top.sums, each)
     shift = _UNSIGNED if long else 0
-    return (shift * b).astype(np.int32), _UNSIGNED * rest + (128 - _UNSIGNED + shift) * b
+    near = _UNSIGNED * rest + (128 - _UNSIGNED + shift) * b
+    return (shift * b).astype(np.int32), (near >> 16).astype(np.int32)

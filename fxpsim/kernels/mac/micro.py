@@ -27,6 +27,7 @@ from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac.checked import write_checked, write_every
 from fxpsim.kernels.mac.ir_tools import I64
 from fxpsim.kernels.mac.nearest import without_bias, write_nearest
+from fxpsim.kernels.mac.spread import write_spread
 from fxpsim.kernels.mac.tile import Tile
 from fxpsim.kernels.mac.writer import Writer, loop
 
@@ -70,7 +71,8 @@ def micro_kernel(tile: Tile) -> Any:
     write_clamped = write_checked if tile.checked else write_every if tile.every else _write_clamped
     if tile.rounding == "nearest" and tile.every:
         write_clamped = write_nearest
-    write_loop = _write_exact if tile.clamp == "none" else write_clamped
+    write_exact = write_spread if tile.lane.spread > 1 else _write_exact
+    write_loop = write_exact if tile.clamp == "none" else write_clamped
 
     @intrinsic
     def micro(context, start, sums, a, rows, cols, b, groups, period, low, high, threshold, numbers):

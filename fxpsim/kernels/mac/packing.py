@@ -22,9 +22,6 @@ from fxpsim.kernels.mac.tile import CHUNK, Lane
 from fxpsim.kernels.memory import SMALLEST, empty
 from fxpsim.kernels.threads import inline, parallel_for
 
-SEGMENT = 128
-"""Groups per segment: what one work unit packs, and the unit of the column sums."""
-
 _WORTH_SHARING = 1 << 16  # elements
 _ALIGNMENT = 64  # a register load that crosses a cache line takes twice as long
 
@@ -51,7 +48,8 @@ class Packed:
         Columns of a panel.
     panels, groups : int
     sums, sizes : ndarray of int64, (panels, segments, width)
-        Sum of each column, and of its absolute values, over each segment of ``SEGMENT`` groups (integer lanes only).
+        Sum of each column, and of its absolute values, over each segment of ``Lane.segment`` groups (integer lanes
+        only).
     peaks : ndarray of int64
         Largest sum of absolute values of a column in ``CHUNK`` consecutive groups of each segment (integer lanes only).
     known : int, optional
@@ -138,7 +136,7 @@ def _compiled(lane: Lane, vectors: int, high: bool) -> Any:
         width=vectors * columns,
         size=np.dtype(dtype).itemsize,
         out_size=np.dtype(lane.b_type).itemsize,
-        segment=SEGMENT,
+        segment=lane.segment,
         measure=_MEASURE.format(chunk=CHUNK, width=vectors * columns) if measured else "pass",
     )
     intrinsic = pack_group(dtype, lane.group, columns, vectors, measured, high)
@@ -178,7 +176,7 @@ def pack(
     groups = grouping.offsets.size
     width = vectors * lane.columns(cpu())
     panels = -(-b.shape[1] // width)
-    segments = -(-groups // SEGMENT)
+    segments = -(-groups // lane.segment)
     data = aligned_empty(panels * groups * width * lane.group, lane.b_type)
     sums = np.empty((panels, segments, width), np.int64)
     sizes = np.empty((panels, segments, width), np.int64)

@@ -1,6 +1,6 @@
 """The lanes of the MAC kernels and the shape of a tile."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,13 +14,17 @@ class Lane:
     Parameters
     ----------
     name : str
-        ``dot8``, ``dot16``, ``round16``, ``round32``, ``nearest``, ``int64``, ``float32`` or ``float64``.
+        ``dot8``, ``dot16``, ``quad8``, ``quad16``, ``round16``, ``round32``, ``nearest``, ``int64``, ``float32`` or
+        ``float64``.
     group : int
         Consecutive products that one lane of the instruction adds at once.
     a_type, b_type, sum_type : str
         NumPy types of the operands and of the accumulators.
     exact_below : int
         Sums of integers are exact while all partial sums stay below this magnitude.
+    spread : int
+        How many sums, side by side, are parts of that of one column; see :mod:`fxpsim.kernels.mac.spread`. ``group``
+        counts the products of all.
     """
 
     name: str
@@ -29,11 +33,17 @@ class Lane:
     b_type: str
     sum_type: str
     exact_below: int
+    spread: int = 1
 
     @property
     def measures(self) -> bool:
         """Whether packing b adds up its columns on the way."""
         return self.sum_type == "int32" and self.b_type.startswith("int")
+
+    @property
+    def segment(self) -> int:
+        """Groups of a segment: what one work unit packs, and the unit of the column sums."""
+        return 128 // self.spread
 
     def columns(self, target: Cpu) -> int:
         """Return the number of accumulators in one vector register."""
@@ -42,6 +52,8 @@ class Lane:
 
 DOT8 = Lane(name="dot8", group=4, a_type="uint8", b_type="int8", sum_type="int32", exact_below=1 << 31)
 DOT16 = Lane(name="dot16", group=2, a_type="int16", b_type="int16", sum_type="int32", exact_below=1 << 31)
+QUAD8 = replace(DOT8, name="quad8", group=16, spread=4)
+QUAD16 = replace(DOT16, name="quad16", group=8, spread=4)
 ROUND16 = Lane(name="round16", group=2, a_type="int16", b_type="int16", sum_type="int32", exact_below=1 << 31)
 ROUND32 = Lane(name="round32", group=1, a_type="int32", b_type="int32", sum_type="int32", exact_below=1 << 31)
 NEAREST = Lane(name="nearest", group=1, a_type="float32", b_type="float32", sum_type="int32", exact_below=1 << 31)

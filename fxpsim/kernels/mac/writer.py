@@ -21,6 +21,7 @@ from fxpsim.kernels.mac.ir_tools import (
     load,
     opaque,
     repeat,
+    shuffle,
     store,
 )
 from fxpsim.kernels.mac.rounding import load_numbers, nearest_product, write_rounding
@@ -74,19 +75,24 @@ class Writer:
 
     def load_b(self, k: Any) -> list[Any]:
         """Load group k of all columns."""
-        row = address(self.builder, self.b_at, (k, self.tile.vectors * self.vector_bytes))
-        return self._load_vectors(row, self.tile.vectors, ir.VectorType(self.factor, self.count))
+        vectors = self.tile.vectors * self.tile.lane.spread
+        row = address(self.builder, self.b_at, (k, vectors * self.vector_bytes))
+        return self._load_vectors(row, vectors, ir.VectorType(self.factor, self.count))
 
     def load_a(self, row_at: Any, k: Any) -> Any:
-        """Load group k of a row: 32 bits of codes (as 64, if these are multiplied), or one float."""
+        """Load group k of a row: 32 bits of codes (as 64, if these are multiplied; four times 32), or one float."""
         offset = load(self.builder, address(self.builder, self.cols_at, (k, 8)), I64)
         place = address(self.builder, row_at, (offset, self.a_size))
+        if self.tile.lane.spread > 1:
+            return load(self.builder, place, ir.VectorType(I32, self.tile.lane.spread))
         if self.factor is I64:
             return self.builder.sext(load(self.builder, place, I32), I64)
         return load(self.builder, place, self.factor)
 
     def repeat(self, value: Any) -> Any:
-        """Return a vector with the value in all lanes."""
+        """Return a vector with the value in all lanes, or with several values again and again."""
+        if isinstance(value.type, ir.VectorType):
+            return shuffle(self.builder, value, value, [i % value.type.count for i in range(self.count)])
         return repeat(self.builder, value, self.count)
 
     def step(self, row_at: list[Any], k: Any, sums: list[Any]) -> list[Any]:
@@ -146,8 +152,8 @@ class Writer:
 
     def _dot(self, total: Any, a: Any, b: Any) -> Any:
         """VNNI. Before LLVM 22 its intrinsics took all operands as vectors of 32 bits."""
-        part = I8 if self.tile.lane.group == 4 else I16
-        name = "vpdpbusd" if self.tile.lane.group == 4 else "vpdpwssd"
+        part = I8 if self.tile.lane.b_type == "int8" else I16
+        name = "vpdpbusd" if part is I8 else "vpdpwssd"
         if llvm.llvm_version_info[0] >= 22:
             kind = ir.VectorType(part, self.count * 32 // part.width)
             a, b = self.builder.bitcast(a, kind), self.builder.bitcast(b, kind)
