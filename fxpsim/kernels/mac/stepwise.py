@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 
 from fxpsim.errors import UserError
+from fxpsim.kernels import scalar
+from fxpsim.kernels.inlining import inline
 from fxpsim.kernels.jit import compile_source, kernel
 from fxpsim.kernels.mac.spec import MacSpec
 from fxpsim.kernels.mac.tables import Contraction
+from fxpsim.kernels.random import random_word
 from fxpsim.kernels.threads import parallel_for
 from fxpsim.numerics import Overflow, Rounding
 
@@ -45,7 +48,7 @@ def mac_stepwise(begin, end, a, base, rows, cols, b, out, first, columns, shift,
                     continue
                 b_row = b[k]
                 for j in range(n_cols):
-                    product = x * b_row[j]{noise}
+                    product = x * b_row[j]
                     {add}
             for j in range(n_cols):
                 value = total[j] + part[j]
@@ -59,13 +62,10 @@ def mac_stepwise(begin, end, a, base, rows, cols, b, out, first, columns, shift,
         flushed[m] += vanished
 '''
 
-_NOISE = """
-                    noise = random_word((np.int64(m) * columns + first + j) * n_k + k, key0, key1)"""
+_NOISE = "noise = random_word((np.int64(m) * columns + first + j) * n_k + k, key0, key1)"
 
 # by chance, so that nobody can count them without the random words
-_ADD_AND_COUNT = """rounded = {rounded}
-                    vanished += (rounded == 0) & (product != 0)
-                    part[j] += rounded"""
+_COUNT = "vanished += (rounded == 0) & (product != 0)"
 
 # ``beyond``: the 64-bit sum itself overflowed (possible for the widest accumulators only), in the part's direction.
 _BEYOND = "beyond = ((total[j] ^ value) & (part[j] ^ value)) < 0"
@@ -100,22 +100,19 @@ _WIDEST = 1 << 62
 def _compiled(rounding: Rounding | None, left: bool, overflow: Overflow) -> Any:
     """Return the kernel of one rounding (None: products stay whole), shift direction and overflow."""
     namespace: dict[str, Any] = {"np": np, "EMPTY": EMPTY}
-    noise, add, rounded = "", "part[j] += {rounded}", "(product << shift)" if left else "product"
-    if left and rounding is Rounding.JAM:
-        rounded += " | 1"
-    elif not left and rounding is not None:
-        from fxpsim.kernels import scalar
-
-        word = "noise" if rounding.is_stochastic else "np.uint32(0)"
-        rounded = f"round_shift_{rounding.value}(product, shift, {word})"
-        namespace[f"round_shift_{rounding.value}"] = kernel(getattr(scalar, f"round_shift_{rounding.value}"))
+    if left or rounding is None:
+        value = "product << shift" if left else "product"
+        lines = [f"rounded = {value} | 1" if left and rounding is Rounding.JAM else f"rounded = {value}"]
+    else:
+        function = getattr(scalar, f"round_shift_{rounding.value}")
+        noise = "noise" if rounding.is_stochastic else "np.uint32(0)"
+        lines = inline(function, ["product", "shift", noise], "rounded", "np.int64")
         if rounding.is_stochastic:
-            from fxpsim.kernels.random import random_word
-
-            noise, add = _NOISE, _ADD_AND_COUNT
+            lines = [_NOISE, *lines, _COUNT]
             namespace["random_word"] = kernel(random_word)
-    title = f"as {rounded}, with overflow {overflow.value}"
-    source = _SOURCE.format(title=title, noise=noise, add=add.format(rounded=rounded), overflow=_OVERFLOW[overflow])
+    add = ("\n" + " " * 20).join([*lines, "part[j] += rounded"])
+    title = f"rounded by {rounding.value if rounding else 'nothing'}, with overflow {overflow.value}"
+    source = _SOURCE.format(title=title, add=add, overflow=_OVERFLOW[overflow])
     return compile_source("mac_stepwise", source, namespace)
 
 
@@ -178,6 +175,7 @@ def accumulate(
         spec.overflow,
     )
     overflowed, flushed = np.zeros((2, contraction.rows.size), np.int64)
+    codes = np.empty(out.shape, np.int64)  # one kernel for all types: this lane takes its time anyway
     parallel_for(
         run,
         contraction.rows.size,
@@ -186,7 +184,7 @@ def accumulate(
         contraction.rows,
         contraction.cols,
         np.ascontiguousarray(b, np.int64),
-        out,
+        codes,
         first,
         columns,
         abs(spec.product_shift),
@@ -200,4 +198,5 @@ def accumulate(
         overflowed,
         flushed,
     )
+    out[...] = codes
     return int(overflowed.sum()), int(flushed.sum())
