@@ -82,6 +82,18 @@ VECTOR_COLUMNS: tuple[Column, ...] = (
     _count("operations", "operations", "scalar operations of the unit"),
 )
 
+ACCUMULATION_COLUMNS: tuple[Column, ...] = (
+    _count("step_begin", "steps", "first step of the interval"),
+    _count("step_end", "steps", "first step after the interval", least=1),
+    _text("layer", "the layer that the GEMMs belong to"),
+    _text("pass", "forward, input_grad or weight_grad"),
+    _count("sums", "results", "results of the GEMMs"),
+    _count("products", "products", "products that were added"),
+    _count("overflowed", "visits", "visits to the overflow logic that found a sum out of range; of wrapping: results"),
+    _count("flushed", "products", "products that their rounding set to zero without their being zero"),
+    _count("inexact", "products", "products that their rounding changed"),
+)
+
 HISTORY_COLUMNS: tuple[Column, ...] = (
     _count("step_begin", "steps", "first step of the interval"),
     _count("step_end", "steps", "first step after the interval", least=1),

@@ -39,7 +39,7 @@ def as_workload(table: "TableLike", *, where: str = "") -> "pd.DataFrame":
     """
     frame, where = open_table(table, where or "workload")
     frame = canonical(frame, WORKLOAD_COLUMNS, where=where)
-    _check_passes(frame, where, PASSES[:3])
+    check_passes(frame, where, PASSES[:3])
     uneven = (frame["k"] % frame["kernel_positions"]).to_numpy() != 0
     if uneven.any():
         row = int(np.argmax(uneven))
@@ -76,7 +76,7 @@ def as_vector_workload(table: "TableLike", *, where: str = "") -> "pd.DataFrame"
     """
     frame, where = open_table(table, where or "vector workload")
     frame = canonical(frame, VECTOR_COLUMNS, where=where)
-    _check_passes(frame, where, PASSES)
+    check_passes(frame, where, PASSES)
     return frame
 
 
@@ -91,7 +91,8 @@ def open_table(table: "TableLike", where: str) -> "tuple[pd.DataFrame, str]":
     return pd.DataFrame(table), where
 
 
-def _check_passes(frame: "pd.DataFrame", where: str, allowed: tuple[str, ...]) -> None:
+def check_passes(frame: "pd.DataFrame", where: str, allowed: tuple[str, ...]) -> None:
+    """Refuse the first pass that is none of those allowed."""
     passes = frame["pass"]
     for name in passes.cat.categories:
         if name not in allowed:

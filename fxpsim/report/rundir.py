@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fxpsim import toml
 from fxpsim.errors import UserError
-from fxpsim.records import as_history, as_vector_workload, as_workload
+from fxpsim.records import as_accumulations, as_history, as_vector_workload, as_workload
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +32,8 @@ class Run:
         Validated tables.
     vector_workload : pandas.DataFrame or None
         Element-wise work of a step, where it was recorded.
+    accumulations : pandas.DataFrame or None
+        What the accumulators did, where it was recorded.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Run:
     history: "pd.DataFrame"
     workload: "pd.DataFrame"
     vector_workload: "pd.DataFrame | None"
+    accumulations: "pd.DataFrame | None" = None
 
     @property
     def steps(self) -> int:
@@ -79,7 +82,7 @@ def read_run(path: str | Path) -> Run:
             remedy="check the path",
         )
     metrics = _read_lines(_file(path, "metrics.jsonl"))
-    vector = path / "vector_workload.parquet"
+    vector, sums = path / "vector_workload.parquet", path / "accumulations.parquet"
     return Run(
         name=path.resolve().name,
         path=path,
@@ -91,6 +94,7 @@ def read_run(path: str | Path) -> Run:
         history=as_history(_file(path, "history.parquet")),
         workload=as_workload(_file(path, "workload.parquet")),
         vector_workload=as_vector_workload(vector) if vector.is_file() else None,
+        accumulations=as_accumulations(sums) if sums.is_file() else None,
     )
 
 

@@ -13,7 +13,7 @@ from fxpsim.report.published import Times, own_metrics, published_table, width_t
 from fxpsim.report.rundir import Run
 from fxpsim.report.story import facts, run_story, stream_tile, stream_tile_note
 from fxpsim.report.strips import BitScale, bit_panels
-from fxpsim.report.tables import saturation_table, workload_table
+from fxpsim.report.tables import accumulation_table, saturation_table, workload_table
 
 
 def run_page(run: Run, accelerators: Sequence[str], *, times: Times | None = None) -> str:
@@ -45,6 +45,7 @@ def run_page(run: Run, accelerators: Sequence[str], *, times: Times | None = Non
         legend=scale.legend(),
         steps=run.steps,
         saturation=saturation_table(histories, run.steps),
+        accumulations=accumulation_table(run.accumulations),
         priced=[cost_card(entry) for entry in priced],
         workload=workload_table(run.workload),
         recipe=(run.path / "recipe.toml").read_text("utf-8"),

@@ -105,6 +105,34 @@ def saturation_table(histories: Sequence[StreamHistory], steps: int) -> Table | 
     return table(columns, rows) if rows else None
 
 
+def accumulation_table(accumulations: Any) -> Table | None:
+    """Return the layers and passes whose accumulators overflowed or whose products their rounding changed."""
+    if accumulations is None:
+        return None
+    columns = [
+        Column(title="layer", text=True),
+        Column(title="pass", text=True),
+        Column(title="sums", unit="of the run", write=count),
+        Column(title="products", unit="per sum", write=count),
+        Column(title="overflows", unit="of the run", write=count),
+        Column(title="", unit="per 1000 sums", write=lambda value: f"{value:.3g}"),
+        Column(title="flushed", unit="of the products", write=percent_fine),
+        Column(title="inexact", unit="of the products", write=percent_fine),
+    ]
+    totals: dict[tuple[str, str], np.ndarray] = {}
+    names = ("sums", "products", "overflowed", "flushed", "inexact")
+    for layer, pass_, *counts in zip(*(accumulations[name] for name in ("layer", "pass", *names)), strict=True):
+        key = str(layer), str(pass_)
+        totals[key] = totals.get(key, np.zeros(len(names), np.int64)) + np.array(counts, np.int64)
+    rows = [
+        [layer, pass_, sums, products / sums, overflowed, 1000 * overflowed / sums, flushed, inexact]
+        for (layer, pass_), (sums, products, overflowed, *lost) in totals.items()
+        if overflowed or any(lost)
+        for flushed, inexact in [[number / products for number in lost]]
+    ]
+    return table(columns, rows) if rows else None
+
+
 def workload_table(workload: Any) -> Table:
     """Return the GEMMs of one step."""
     columns = [

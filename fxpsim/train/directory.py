@@ -15,7 +15,7 @@ import tomli_w
 
 from fxpsim import __version__
 from fxpsim.errors import UserError
-from fxpsim.records import as_history, as_vector_workload, as_workload, write_table
+from fxpsim.records import as_accumulations, as_history, as_vector_workload, as_workload, write_table
 from fxpsim.train.recipe import ResolvedRecipe, load_recipe
 
 INPUTS = "inputs"
@@ -117,12 +117,18 @@ class RunDirectory:
         return self.metrics_path, self.decisions_path
 
     def write_tables(
-        self, history: list[dict[str, Any]], gemms: list[dict[str, Any]], vectors: list[dict[str, Any]]
+        self,
+        history: list[dict[str, Any]],
+        gemms: list[dict[str, Any]],
+        vectors: list[dict[str, Any]],
+        accumulations: list[dict[str, Any]],
     ) -> None:
-        """Write history and workload as Parquet."""
+        """Write history, workload and, if any GEMM had accumulators of integers, what these did, as Parquet."""
         write_table(as_history(history), self.path / "history.parquet")
         write_table(as_workload(gemms), self.path / "workload.parquet")
         write_table(as_vector_workload(vectors), self.path / "vector_workload.parquet")
+        if accumulations:
+            write_table(as_accumulations(accumulations), self.path / "accumulations.parquet")
 
     def summary(self) -> dict[str, Any]:
         """Return the summary; empty if the run has none yet."""

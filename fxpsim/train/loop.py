@@ -156,6 +156,7 @@ class Trainer:
             self.session.observe_epoch(self._exact_loss / self._sums[1])
             self._sums, self._exact_loss = [0.0, 0, 0], Fraction(0)
             self.session.precision.history.cut(self.done)
+            self.session.accumulations.cut(self.done)
             if (self.done // self.per_epoch) % self.recipe.checkpoint.every_epochs == 0:
                 self.save()
 
@@ -182,6 +183,7 @@ class Trainer:
             "policy": precision.saved(),
             "schedule": self.session.schedule_state,
             "history": precision.history.state(),
+            "accumulations": self.session.accumulations.state(),
             "gemms": counter.gemms if counter else [],
             "vectors": counter.vectors if counter else [],
             "overflowed": self.session.engine.mac.overflowed,
@@ -229,7 +231,9 @@ class Trainer:
             counter = session.counter
             assert counter is not None
             vectors = counter.vectors + session.precision.work_rows(self.done)
-            self.directory.write_tables(session.precision.history.rows(), counter.gemms, vectors)
+            self.directory.write_tables(
+                session.precision.history.rows(), counter.gemms, vectors, session.accumulations.rows()
+            )
             write_json(self.directory.summary_path, summary)
             self.save()
         return summary

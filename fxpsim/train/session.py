@@ -18,6 +18,7 @@ from fxpsim.numerics import FixedFormat, RandomBits
 from fxpsim.optim import GradientSum, ListeningSchedule, Schedule, optimizers, schedules
 from fxpsim.optim.joint import average_together, joinable, step_together
 from fxpsim.policies import Sample
+from fxpsim.records import AccumulationRecorder
 from fxpsim.train.counter import WorkloadCounter
 from fxpsim.train.gradients import l1_norm, normalized, with_l1
 from fxpsim.train.initialization import tnvs
@@ -28,6 +29,7 @@ from fxpsim.train.recipe import Recipe, ResolvedRecipe
 from fxpsim.train.tasks import task_rule
 from fxpsim.units import CastCounts, Master, Value
 from fxpsim.units.coded import CodedOperand
+from fxpsim.units.values import SumCounts
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,9 @@ class Session:
         # the rates of all steps, before the first one: a step then computes none
         self.factors = [_on_grid(self.schedule(index, steps)) for index in range(steps)]
         self.counter: WorkloadCounter | None = None
+        self.accumulations = AccumulationRecorder()
+        self.engine.mac.watcher = self._record_sums
+        self.index = 0
         for parameter in self.parameters:
             values = self._initial(parameter)
             parameter.master = self.update.create(values)
@@ -129,6 +134,7 @@ class Session:
         inputs, targets : ndarray
             The batch as the data set stores it.
         """
+        self.index = index
         self.precision.begin_step(index)
         self.engine.mac.begin_step(self.random.derive("accumulate", index))
         counting = self.counter is None
@@ -158,6 +164,14 @@ class Session:
         for buffer in self.buffers:
             buffer.observed = None
         return StepResult(loss.total, loss.samples, loss.correct)
+
+    def _record_sums(self, counts: SumCounts) -> None:
+        """Enter what the accumulators of a GEMM did."""
+        engine = self.engine
+        if engine.recording:
+            layer = engine.layer or "network"
+            found = (counts.sums, counts.products, counts.overflowed, counts.flushed, counts.inexact)
+            self.accumulations.record(self.index, layer, engine.pass_, found)
 
     def _input(self, inputs: np.ndarray, targets: np.ndarray) -> Tensor:
         read = self.task.network_input(inputs, targets)
@@ -326,6 +340,8 @@ class Session:
         if isinstance(self.schedule, ListeningSchedule):
             self.schedule.restore(state["schedule"])
         self.engine.mac.overflowed = state["overflowed"]
+        if "accumulations" in state:
+            self.accumulations = AccumulationRecorder.from_state(state["accumulations"])
         if state["gemms"]:
             self.counter = WorkloadCounter()
             self.counter.gemms, self.counter.vectors = state["gemms"], state["vectors"]

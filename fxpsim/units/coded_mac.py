@@ -24,7 +24,7 @@ unit has no floats, to integers at a common binary point 53 bits below the leadi
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ from fxpsim.units.lines import Line, integer_sums, sums_beside, surviving
 from fxpsim.units.patches import matmul_of, result_of
 from fxpsim.units.raw_codes import Sums, raw_product, read
 from fxpsim.units.sample_groups import sample_groups
-from fxpsim.units.values import Accumulated, Operand
+from fxpsim.units.values import Accumulated, Operand, SumCounts
 from fxpsim.units.windows import exact_sums
 
 INTEGER_BITS = 53
@@ -44,12 +44,17 @@ INTEGER_BITS = 53
 
 @dataclass(slots=True)
 class CodedResult:
-    """What a product of coded operands gives: values, how many accumulators overflowed, and why it is not exact."""
+    """What a product of coded operands gives: values, what its accumulators did, and why it is not exact."""
 
     values: np.ndarray
-    overflowed: int = 0
+    counts: SumCounts = field(default_factory=SumCounts)
     reason: str = ""
     codes: Accumulated | None = None
+
+    @property
+    def overflowed(self) -> int:
+        """How many visits to the overflow logic found a sum out of range."""
+        return self.counts.overflowed
 
 
 def run_coded(
@@ -104,7 +109,7 @@ def _by_lines(
         product = integer_sums(spec, operation, a.codes, b.codes, (a.bound, b.bound), attributes)
         frac_bits = -int(a.exponents.reshape(())) - int(b.exponents.reshape(())) - spec.product_shift
         sums = Accumulated(product.codes, frac_bits, product.max_abs, product.overflowed)
-        return CodedResult(np.empty(0), product.overflowed, codes=sums)
+        return CodedResult(np.empty(0), SumCounts.of(product), codes=sums)
     product, a, b = raw_product(spec, operation, a, b, attributes)
     of_a = b.zero or right.offset.any()
     of_b = a.zero or left.offset.any()
@@ -121,14 +126,14 @@ def _by_lines(
     y = read(sums, (a.zero, b.zero), left, right, math.ldexp(1.0, spec.product_shift), wide)
     if a.transform is not None:
         y = a.transform.inverse(y.reshape(len(y), -1)).reshape(y.shape)
-    return CodedResult(y, product.overflowed)
+    return CodedResult(y, SumCounts.of(product))
 
 
 def _by_groups(
     spec: mac.MacSpec, operation: str, groups: list[tuple[CodedOperand, CodedOperand]], attributes: dict[str, Any]
 ) -> CodedResult:
     """Multiply the samples of each word length by themselves; add the readings."""
-    total, overflowed = np.zeros(()), 0
+    total, counts = np.zeros(()), SumCounts()
     for a, b in groups:
         lines = surviving(operation, a, b, attributes)
         assert lines is not None, "samples of one step have a product"
@@ -137,8 +142,8 @@ def _by_groups(
         if part.codes is not None:
             assert part.codes.frac_bits is not None
             values = np.ldexp(part.codes.codes.astype(np.float64), -part.codes.frac_bits)
-        total, overflowed = total + values, overflowed + part.overflowed
-    return CodedResult(total, overflowed)
+        total, counts = total + values, counts + part.counts
+    return CodedResult(total, counts)
 
 
 def _by_rule(operation: str, a: CodedOperand, b: CodedOperand, attributes: dict[str, Any]) -> CodedResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from fxpsim.kernels import mac
 from fxpsim.numerics import Overflow, RandomBits
 from fxpsim.units.coded import BOUND_NAMES, CodedOperand
 from fxpsim.units.coded_mac import accumulated, run_coded
-from fxpsim.units.values import Accumulated, Operand
+from fxpsim.units.values import Accumulated, Operand, SumCounts
 
 
 class MacArray:
@@ -37,6 +38,7 @@ class MacArray:
             chunk=unit.chunk,
         )
         self.overflowed = 0
+        self.watcher: Callable[[SumCounts], None] | None = None  # is told what happened in each GEMM
         self.inexact: dict[str, None] = {}  # reasons, in the order in which they came up
         self.integers = accelerator.vector_unit.arithmetic == "fixed"
         self.begin_step(RandomBits())
@@ -64,19 +66,28 @@ class MacArray:
         first, second = BOUND_NAMES[operation]
         bounds = {first: a.bound, second: b.bound}
         result = getattr(mac, operation)(a.codes, b.codes, self._spec(), **attributes, **bounds)
-        self._count(operation, result.overflowed)
+        self.count(operation, SumCounts.of(result))
         frac_bits = a.format.frac_bits + b.format.frac_bits - self.drop_bits
         return Accumulated(result.codes, frac_bits, result.max_abs, result.overflowed)
 
-    def _count(self, operation: str, overflowed: int) -> None:
-        if overflowed and self.raises:
+    def count(self, operation: str, counts: SumCounts) -> None:
+        """Enter what happened in a GEMM.
+
+        Raises
+        ------
+        UserError
+            If a sum left the range of an accumulator that must not overflow.
+        """
+        if counts.overflowed and self.raises:
             raise UserError(
-                f"{overflowed} accumulator updates left the range of {self.spec.word_bits} bits",
+                f"{counts.overflowed} accumulator updates left the range of {self.spec.word_bits} bits",
                 where=operation,
                 expected="no overflow (accumulator.overflow is 'raise')",
                 remedy="use a wider accumulator, drop product bits, or let it saturate",
             )
-        self.overflowed += overflowed
+        self.overflowed += counts.overflowed
+        if self.watcher is not None:
+            self.watcher(counts)
 
     def _coded(
         self, operation: str, a: Operand | CodedOperand, b: Operand | CodedOperand, attributes: dict[str, Any]
@@ -95,7 +106,7 @@ class MacArray:
                 )
             self.inexact[result.reason] = None
             return self._float(operation, a, b, attributes)
-        self._count(operation, result.overflowed)
+        self.count(operation, result.counts)
         return accumulated(result, integers=self.integers)
 
     def _float(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fxpsim.kernels.batched import INT32_MAX, batched_matmul
-from fxpsim.units.values import Accumulated, Operand
+from fxpsim.units.values import Accumulated, Operand, SumCounts
 
 
 def run_at_once(mac: Any, a: Operand, b: Operand, **transposed: bool) -> Accumulated | None:
@@ -16,9 +16,11 @@ def run_at_once(mac: Any, a: Operand, b: Operand, **transposed: bool) -> Accumul
     """
     if a.format is None or b.format is None or mac.spec.rounds:
         return None
-    k = a.shape[1] if transposed.get("transpose_a") else a.shape[2]
+    m, k = a.shape[:0:-1] if transposed.get("transpose_a") else a.shape[1:]
+    n = b.shape[1 if transposed.get("transpose_b") else 2]
     limit = min(mac.spec.max_code, -mac.spec.min_code, INT32_MAX)
     if k * a.bound * b.bound > limit:
         return None
+    mac.count("matmul", SumCounts(sums=len(a.codes) * m * n, products=len(a.codes) * m * k * n))
     codes, largest = batched_matmul(a.codes, b.codes, **transposed)
     return Accumulated(codes, a.format.frac_bits + b.format.frac_bits, largest)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fxpsim.kernels.mac import MacResult
 from fxpsim.numerics import FixedFormat
 from fxpsim.units.graph import Node
 
@@ -75,6 +76,42 @@ class Accumulated:
     frac_bits: int | None
     max_abs: int = 0
     overflowed: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class SumCounts:
+    """What a GEMM's accumulators did.
+
+    Parameters
+    ----------
+    sums, products : int
+        How many results the GEMM has, and how many products were added to them.
+    overflowed : int
+        How many visits to the overflow logic found a sum out of range; where it wraps: how many results.
+    flushed, inexact : int
+        How many products their rounding set to zero without their being zero, and how many it changed.
+    """
+
+    sums: int = 0
+    products: int = 0
+    overflowed: int = 0
+    flushed: int = 0
+    inexact: int = 0
+
+    @classmethod
+    def of(cls, result: MacResult) -> SumCounts:
+        """Return the counts of a result of the kernels."""
+        return cls(result.codes.size, result.products, result.overflowed, result.flushed, result.inexact)
+
+    def __add__(self, other: SumCounts) -> SumCounts:
+        """Return the counts of both."""
+        return SumCounts(
+            self.sums + other.sums,
+            self.products + other.products,
+            self.overflowed + other.overflowed,
+            self.flushed + other.flushed,
+            self.inexact + other.inexact,
+        )
 
 
 @dataclass(slots=True)
