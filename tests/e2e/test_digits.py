@@ -76,6 +76,7 @@ def test_a_run_directory_is_complete(short):
     assert {line["event"] for line in lines} == {"train", "eval"}
 
 
+EPOCHS = 5  # of runs that are stopped: after two of them at most
 TWENTY_STEPS = ("run", "lenet5-digits", "--steps", 20)
 
 
@@ -122,7 +123,7 @@ def start(cwd: Path, *options: object) -> subprocess.Popen[str]:
         "run",
         "lenet5-digits",
         "--epochs",
-        "8",
+        str(EPOCHS),
         "--set",
         "accelerator=int8_all_integer",
         *map(str, options),
@@ -177,4 +178,4 @@ def test_ctrl_c_ends_with_a_checkpoint_and_says_how_to_go_on(tmp_path):
     assert "fxpsim resume run" in output
     assert "Traceback" not in output
     fxpsim("resume", "run", cwd=tmp_path)
-    assert summary(tmp_path / "run")["epochs"] == 8
+    assert summary(tmp_path / "run")["epochs"] == EPOCHS
