@@ -127,17 +127,20 @@ class Engine:
             fmt = quantizer.format(None, nonnegative=value.nonnegative)
             return self.vector.cast(value, fmt, quantizer.rounding, key)
         place = self.layer, stream
+        # an error's way ends here; activations and weights are read again on the way back
+        reused = not stream.startswith("error")
         if place in self._exponents:
             fmt = quantizer.format(self._exponents[place], nonnegative=value.nonnegative)
-            # an error's way ends here; activations and weights are read again on the way back
-            reused = not stream.startswith("error")
             operand, counts, exponent = self.vector.cast_measured(value, fmt, quantizer.rounding, key, reused=reused)
         else:
             operand, counts, exponent = None, None, self.vector.leading_exponent(value)
         self._exponents[place] = exponent
         fmt = quantizer.format(exponent, nonnegative=value.nonnegative)
-        if operand is None or operand.format != fmt:
+        if operand is None or (operand.format != fmt and reused):
             operand, counts = self.vector.cast(value, fmt, quantizer.rounding, key)
+        elif operand.format != fmt:
+            # nothing was stored: the program that has just run does it again, and no other need be compiled
+            operand, counts, _ = self.vector.cast_measured(value, fmt, quantizer.rounding, key, reused=False)
         return operand, counts
 
     def tensor(self, array: np.ndarray, frac_bits: int | None = None) -> Any:

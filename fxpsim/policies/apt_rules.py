@@ -11,11 +11,12 @@ from fractions import Fraction
 
 import numpy as np
 
+from fxpsim.kernels.samples import rounding_sums
 from fxpsim.policies.logarithms import log2
-from fxpsim.policies.sample import magnitude, round_shift
 
 ZERO_EXPONENT = -12  # step of a tensor of zeros, as the re-implementation has it
 LOWEST_EXPONENT = -100  # binary32 holds the inverse
+LONGEST_SHIFT = 61
 
 
 class ErrorMeasure(StrEnum):
@@ -31,7 +32,7 @@ def step_exponent(codes: np.ndarray, frac_bits: int, word_bits: int) -> int:
     >>> [step_exponent(np.array([largest]), 0, 8) for largest in (127, 128, 1)]
     [0, 1, -6]
     """
-    largest = int(np.abs(codes).max(initial=0))
+    largest = max(int(codes.max(initial=0)), -int(codes.min(initial=0)))
     if largest == 0:
         return ZERO_EXPONENT
     top = 2 ** (word_bits - 1) - 1
@@ -63,14 +64,14 @@ def measured_error(codes: np.ndarray, frac_bits: int, exponent: int, measure: Er
     >>> measured_error(np.array([4, 1]), 0, 2, ErrorMeasure.MEAN_MAGNITUDE)  # 1 becomes 0: a fifth is lost
     0.26303440583379384
     """
-    total, shift = magnitude(codes), frac_bits + exponent
-    if total == 0 or shift <= 0:
+    shift = frac_bits + exponent
+    if shift <= 0:
         return 0.0
-    rounded = round_shift(codes, shift)
-    if measure is ErrorMeasure.MEAN_MAGNITUDE:
-        lost = abs(total - (magnitude(rounded) << shift))
-    else:
-        lost = magnitude(codes - (rounded << shift)) if shift <= 60 else total
+    total, kept, away = rounding_sums(codes, min(shift, LONGEST_SHIFT))
+    if total == 0:
+        return 0.0
+    # beyond the longest shift every code is rounded to zero: kept is 0, and all is lost
+    lost = abs(total - (kept << shift)) if measure is ErrorMeasure.MEAN_MAGNITUDE else away
     return float(log2(1 + Fraction(lost, total)))
 
 

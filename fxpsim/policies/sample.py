@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fxpsim.errors import UserError
+from fxpsim.kernels.samples import as_integers
 
 READ_BITS = 36  # magnitude bits of a float tensor as read; a binary32 significand has 24
 FINEST = 60  # fraction length beyond which nothing is read: whatever is below 2**-60 counts as zero
@@ -52,7 +53,7 @@ class Sample:
         flat = self.array.reshape(-1)
         if self.frac_bits is not None:
             return flat.astype(np.int64), self.frac_bits
-        largest = float(np.abs(flat).max(initial=0))
+        largest = float(np.maximum(flat.max(initial=0), -flat.min(initial=0)))  # either may be a NaN
         if not math.isfinite(largest):
             raise UserError(
                 "a tensor holds an infinity or a NaN: the training has diverged",
@@ -60,7 +61,7 @@ class Sample:
                 remedy="lower the learning rate, or start with more bits",
             )
         frac_bits = min(READ_BITS - math.frexp(largest)[1], FINEST)
-        return np.rint(np.ldexp(flat.astype(np.float64), frac_bits)).astype(np.int64), frac_bits
+        return as_integers(np.ascontiguousarray(flat, np.float32), frac_bits), frac_bits
 
     def on_grid(self, frac_bits: int) -> np.ndarray:
         """Return the elements as flat int64 with ``frac_bits`` fractional bits, nearest even, below ``2**44``."""
