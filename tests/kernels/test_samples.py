@@ -18,7 +18,7 @@ def test_sums_are_exact(shift):
 def _nearest(value: int, shift: int) -> int:
     """Return ``value / 2**shift``, ties to even."""
     low, rest, half = value >> shift, value & ((1 << shift) - 1), 1 << shift >> 1
-    return low + (rest > half or (rest == half and low % 2))
+    return low + int(rest > half or (shift > 0 and rest == half and low % 2 == 1))
 
 
 @pytest.mark.parametrize("size", [0, 1, 1 << 16, (1 << 17) + 3])
