@@ -165,10 +165,11 @@ def _page(summary: Rows, gradients: Rows, about: Mapping[str, Any]) -> str:
     lines = [
         f"# Variance of quantized errors: {about['network']} on {about['data']}",
         "",
-        f"The errors (exact gradients of the loss by each layer's output) of {about['batches']} batch(es) of "
-        f"{about['batch']} samples, after {about['steps']} steps of recipe `{about['recipe']}` with method "
-        f"`{about['method']}`, seed {about['seed']}; every tensor quantized {about['draws']} times. "
-        "Variance and bound over the tensor's sum of squares, geometric means over the layers.",
+        "Variance of each quantizer and its bound, over the tensor's sum of squares, geometric means over the layers. "
+        "Tensors are the errors: exact gradients of the loss by each layer's output.",
+        "",
+        f"Recipe `{about['recipe']}` with method `{about['method']}`, seed {about['seed']}, after {about['steps']} "
+        f"steps; batches of {about['batch']} samples: {about['batches']}; draws of every tensor: {about['draws']}.",
         "",
         "| bits | " + " | ".join(f"{m} | bound" for m in methods) + " |",
         "|---" * (1 + 2 * len(methods)) + "|",
