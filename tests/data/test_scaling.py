@@ -1,13 +1,17 @@
 """Normalization by integers."""
 
+import subprocess
+import sys
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fxpsim.data import Dataset, InputKind, Split, Task, load
+from fxpsim.data import digits as digits_file
 from fxpsim.data.scaling import integer_scaling
 
 
@@ -50,6 +54,22 @@ def test_encode_never_wraps():
             input_frac_bits=0,
         )
         assert data.encode(split.inputs).ravel().tolist() == [-offset, 255 - offset]
+
+
+def test_digits_are_those_of_scikit_learn(monkeypatch):
+    sklearn = pytest.importorskip("sklearn.datasets")
+    bunch = sklearn.load_digits()
+    table = digits_file._table()
+    assert table.dtype == np.uint8
+    assert np.array_equal(table, np.column_stack([bunch.data, bunch.target]))
+    monkeypatch.setattr(digits_file, "find_spec", lambda name: None)
+    assert np.array_equal(digits_file._table(), table), "asked for, where the file is not found"
+
+
+def test_digits_are_read_without_scikit_learn():
+    script = "import sys; from fxpsim.data import load; load('digits'); print('sklearn' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert out.stdout.strip() == "False", "it would take a second to import"
 
 
 def test_digits_split_is_stratified_and_fixed():
