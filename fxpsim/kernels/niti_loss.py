@@ -52,7 +52,7 @@ def niti_gradient(codes: np.ndarray, exponent: int, labels: np.ndarray, words: n
     Examples
     --------
     >>> niti_gradient(np.array([[64, 0, -64]]), -5, np.array([1]), np.zeros((1, 3), np.uint32)).tolist()
-    [[120, -120, 0]]
+    [[100, -103, 3]]
     """
     weights = _series(codes, exponent) if exponent < SERIES_BELOW else _powers(codes, exponent)
     shares = (weights << SHARE_BITS) // weights.sum(axis=1, keepdims=True)
