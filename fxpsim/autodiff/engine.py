@@ -99,6 +99,7 @@ class Engine:
             encoded.products,
             (stream, value) if self._read_again(stream) else None,
             encoded.zero,
+            encoded.cut,
         )
 
     def through_quantizer(self, grad: Any, value: Any, stream: str) -> Any:

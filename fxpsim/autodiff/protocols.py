@@ -39,6 +39,7 @@ class Encoded(Protocol):
     counts: CastCounts
     bits_histogram: Mapping[int, int] | None
     zero: int
+    cut: tuple[int, ...]
 
 
 class TensorStreamQuantizer(Protocol):

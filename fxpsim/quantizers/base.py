@@ -170,8 +170,21 @@ class Encoded:
 
     def bits_histogram(self) -> dict[int, int]:
         """Return how many elements have each word length (0: skipped), as a history records it."""
-        bits, counts = np.unique(self.element_bits(), return_counts=True)
-        return dict(zip(bits.tolist(), counts.tolist(), strict=True))
+        scale = self.reading.scale if isinstance(self.reading, Linear) else None
+        if scale is None or scale.word_bits is None:
+            return {self.format.word_bits: self.codes.size}
+        words = scale.word_bits.reshape((1,) * (len(self.shape) - scale.word_bits.ndim) + scale.word_bits.shape)
+        cut = scale.block or (1,) * len(self.shape)
+        # how many elements each entry stands for; the last block of an axis may be shorter
+        elements = np.ones(words.shape)
+        for axis, (count, length) in enumerate(zip(self.shape, cut, strict=True)):
+            if words.shape[axis] == 1:
+                lengths = np.array([count])
+            else:
+                lengths = np.minimum(length, count - length * np.arange(words.shape[axis]))
+            elements = elements * lengths.reshape([-1 if a == axis else 1 for a in range(words.ndim)])
+        counts = np.bincount(words.reshape(-1), elements.reshape(-1))
+        return {int(bits): int(counts[bits]) for bits in np.flatnonzero(counts)}
 
     @property
     def mean_bits(self) -> float:

@@ -20,12 +20,15 @@ from numpy.typing import NDArray
 
 from fxpsim.array import QTensor, Scale
 from fxpsim.errors import UserError
+from fxpsim.kernels.cast import storage_dtype
+from fxpsim.kernels.coding.blocks import code_blocks, magnitude_bits
+from fxpsim.kernels.coding.rounding import MODES
 from fxpsim.numerics import FixedFormat, RandomBits, Rounding
-from fxpsim.quantizers.base import Array, Bits, Encoded, Evidence, Linear, TensorQuantizer
+from fxpsim.quantizers.base import Array, Bits, Encoded, Evidence, Linear, Tally, TensorQuantizer
 from fxpsim.quantizers.exponents import leading_exponents
 from fxpsim.quantizers.inputs import rounding_of, source_of_words, values_of, word_of
 from fxpsim.quantizers.registry import tensor_quantizers
-from fxpsim.quantizers.rounding import round_blocks
+from fxpsim.quantizers.rounding import random_words
 
 LEAST_EXPONENT, LARGEST_EXPONENT = -127, 127
 """What 8 bits of shared exponent say (E8M0)."""
@@ -90,44 +93,50 @@ class BlockFloatingPoint(TensorQuantizer):
         inner = self.axis == -2 and values.ndim > 2
         if inner:
             values = np.ascontiguousarray(values.swapaxes(-1, -2))
-        along_rows = not inner and (self.axis != -1 or values.ndim == 1)
-        flat = values.reshape(len(values), 1, -1) if along_rows else values.reshape(-1, values.shape[-1], 1)
-        block = (self.block, 1) if along_rows else (1, self.block)
-        exponents = block_exponents(flat, block)
-        if self.headroom:
-            top = np.ldexp(float((1 << (word_bits - 1)) - 1), exponents + 2 - word_bits)
-            exponents = exponents + (block_maxima(flat, block) > top)
-        bits_map = np.full(exponents.shape, word_bits)
-        codes, step = block_codes(flat, block, exponents, bits_map, self.rounding, source)
-        if along_rows:
+        if not inner and (self.axis != -1 or values.ndim == 1):
+            flat, block = values.reshape(len(values), 1, -1), (self.block, 1)
             blocks = (-(-len(values) // self.block), *values.shape[1:])
             cut = (self.block,) + (1,) * (values.ndim - 1)
         else:
+            flat, block = values.reshape(1, -1, values.shape[-1]), (1, self.block)
             blocks = (*values.shape[:-1], -(-values.shape[-1] // self.block))
             cut = (1,) * (values.ndim - 1) + (self.block,)
+        maxima = block_maxima(flat, block)
+        exponents = block_exponents(maxima)
+        if self.headroom:
+            top = np.ldexp(float((1 << (word_bits - 1)) - 1), exponents + 2 - word_bits)
+            exponents = exponents + (maxima > top)
+        bits_map = np.full(exponents.shape, word_bits)
+        codes, step, tally = block_codes(flat, block, exponents, bits_map, self.rounding, source)
         codes, step = codes.reshape(values.shape), step.reshape(blocks)
         if inner:
             codes, step = (np.ascontiguousarray(array.swapaxes(-1, -2)) for array in (codes, step))
             cut = (*cut[:-2], cut[-1], cut[-2])
-        scale = Scale.per_block(step, cut)
-        word = FixedFormat(word_bits=word_bits, frac_bits=0, signed=True)
         # a clipped element is off by less than one step, whatever the rounding
         share = 0.5 if self.headroom and not self.stochastic else 1.0
-        return Encoded(codes=codes, format=word, reading=Linear(scale=scale), error_share=share)
+        return Encoded(
+            codes=codes,
+            format=FixedFormat(word_bits=word_bits, frac_bits=0, signed=True),
+            reading=Linear(scale=Scale.per_block(step, cut)),
+            error_share=share,
+            tally=tally,
+        )
 
 
 def block_maxima(x: NDArray[Any], block: tuple[int, int]) -> NDArray[Any]:
-    """Return the largest magnitude of every block of a tensor (R, C, P) cut along its first two axes."""
+    """Return the largest magnitude of every block of a tensor (R, P, C) cut along its first and last axis."""
+    if x.dtype == np.float32:
+        return magnitude_bits(x, block).view(np.float32)
     magnitude = np.abs(x)
-    for axis, length in enumerate(block):
+    for axis, length in zip((0, 2), block, strict=True):
         if length > 1:
             magnitude = np.maximum.reduceat(magnitude, np.arange(0, x.shape[axis], length), axis=axis)
     return magnitude
 
 
-def block_exponents(x: NDArray[Any], block: tuple[int, int]) -> NDArray[np.int64]:
+def block_exponents(maxima: NDArray[Any]) -> NDArray[np.int64]:
     """Return floor(log2(max |x|)) of every block, held to what 8 bits say; the least for blocks of zeros."""
-    return np.clip(leading_exponents(block_maxima(x, block)) - 1, LEAST_EXPONENT, LARGEST_EXPONENT)
+    return np.clip(leading_exponents(maxima) - 1, LEAST_EXPONENT, LARGEST_EXPONENT)
 
 
 def block_codes(
@@ -137,10 +146,24 @@ def block_codes(
     bits: NDArray[np.int64],
     rounding: Rounding,
     random: RandomBits | None,
-) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Return codes and steps of a tensor (R, C, P); blocks of no bits are zero."""
+    *,
+    turned: bool = False,
+) -> tuple[NDArray[Any], NDArray[np.float64], Tally]:
+    """Return codes, steps and counts of a tensor (R, P, C) cut along its first and last axis.
+
+    Blocks of no bits are zero. With ``turned``, random words are in the order (R, C, P).
+    """
     shift = exponents + 2 - bits
     largest = np.where(bits > 0, (np.int64(1) << np.maximum(bits - 1, 0)) - 1, 0)
     word = FixedFormat(word_bits=max(int(bits.max()), 2), frac_bits=0, signed=True)
-    codes = round_blocks(x, block, np.ldexp(1.0, -shift), largest, word, rounding=rounding, random=random)
-    return codes, np.ldexp(1.0, shift)
+    codes, (zeros, vanished, saturated) = code_blocks(
+        x,
+        block,
+        np.ldexp(1.0, -shift),
+        largest,
+        storage_dtype(word.word_bits, word.signed),
+        mode=MODES[rounding],
+        words=random_words(random, x.size) if random is not None else np.zeros(1, np.uint32),
+        turned=turned,
+    )
+    return codes, np.ldexp(1.0, shift), Tally(x.size - zeros, vanished, saturated)

@@ -28,7 +28,7 @@ from fxpsim.array import QTensor, Scale
 from fxpsim.errors import UserError
 from fxpsim.numerics import FixedFormat, RandomBits, Rounding
 from fxpsim.quantizers.base import Array, Bits, Encoded, Evidence, Linear, TensorQuantizer
-from fxpsim.quantizers.block_floating_point import block_codes, block_exponents
+from fxpsim.quantizers.block_floating_point import block_codes, block_exponents, block_maxima
 from fxpsim.quantizers.inputs import rounding_of, source_of_words, values_of
 from fxpsim.quantizers.registry import tensor_quantizers
 
@@ -91,14 +91,12 @@ class DynastyBlocks(TensorQuantizer):
 
     def reference(self, x: Array | QTensor, *, bits: Bits) -> NDArray[np.float64]:
         """Return x with the skipped blocks zero."""
-        values = self._front(super().reference(x, bits=bits))
-        flat = _matrix(values)
-        live = (
-            _bits_map(bits, flat, self.tile) * (block_exponents(flat, (self.tile, self.tile)) >= LEAST_LIVE_EXPONENT)
-            > 0
-        )
-        kept = np.repeat(np.repeat(live, self.tile, axis=0), self.tile, axis=1)[: flat.shape[0], : flat.shape[1]]
-        return self._back((flat * kept).reshape(values.shape))
+        values = super().reference(x, bits=bits)
+        flat, _ = self._flat(values)
+        live = block_exponents(block_maxima(flat, (self.tile, self.tile))) >= LEAST_LIVE_EXPONENT
+        live = live & (self._bits_map(bits, flat) > 0)
+        kept = np.repeat(np.repeat(live, self.tile, axis=0), self.tile, axis=2)[: flat.shape[0], :, : flat.shape[2]]
+        return self._back(flat * kept, values.shape)
 
     def encode(self, x: Array | QTensor, *, bits: Bits, random: RandomBits | None = None) -> Encoded:
         """Return the codes; see :meth:`TensorQuantizer.encode`.
@@ -106,59 +104,61 @@ class DynastyBlocks(TensorQuantizer):
         ``bits`` is one of 0, 2, 4, 6, 8, or an array of them with one entry per block: (ceil(R / 4), ceil(C / 4)), R
         and C the lengths of ``axes``, followed by the tensor's other axes. The scale's ``word_bits`` are those used.
         """
-        values = self._front(values_of(x, self))
+        values = values_of(x, self)
         source = source_of_words(random, self.rounding, "DynastyBlocks")
-        flat = _matrix(values)
-        exponents = block_exponents(flat, (self.tile, self.tile))
-        used = np.where(exponents >= LEAST_LIVE_EXPONENT, _bits_map(bits, flat, self.tile), 0)
-        codes, step = block_codes(flat, (self.tile, self.tile), exponents, used, self.rounding, source)
-        if values.ndim == 1:  # a row of its own: blocks of 4 elements
-            shape, cut = (used.shape[1],), (self.tile,)
-        else:
-            shape, cut = (*used.shape[:2], *values.shape[2:]), (self.tile, self.tile) + (1,) * (values.ndim - 2)
+        flat, cut = self._flat(values)
+        block = (self.tile, self.tile)
+        exponents = block_exponents(block_maxima(flat, block))
+        used = np.where(exponents >= LEAST_LIVE_EXPONENT, self._bits_map(bits, flat), 0)
+        codes, step, tally = block_codes(flat, block, exponents, used, self.rounding, source, turned=True)
+        shape = tuple(-(-n // length) for n, length in zip(values.shape, cut, strict=True))
         word = FixedFormat(word_bits=max(int(used.max()), 2), frac_bits=0, signed=True)
-        codes, step, used = codes.reshape(values.shape), step.reshape(shape), used.reshape(shape)
-        scale = Scale(step=self._back(step), word_bits=self._back(used), block=self._turned(cut))
-        return Encoded(codes=self._back(codes), format=word, reading=Linear(scale=scale), error_share=1.0)
-
-    def _order(self, rank: int) -> list[int]:
-        """Return the axes of a tensor in the order in which it is cut: the two of the tiles first."""
-        first = [axis % rank for axis in self.axes]
-        return first + [axis for axis in range(rank) if axis not in first]
-
-    def _front(self, x: NDArray[Any]) -> NDArray[Any]:
-        if x.ndim <= 2 or self.axes == (0, 1):
-            return x
-        return np.ascontiguousarray(x.transpose(self._order(x.ndim)))
-
-    def _back(self, x: NDArray[Any]) -> NDArray[Any]:
-        if x.ndim <= 2 or self.axes == (0, 1):
-            return x
-        return np.ascontiguousarray(x.transpose(np.argsort(self._order(x.ndim))))
-
-    def _turned(self, cut: tuple[int, ...]) -> tuple[int, ...]:
-        if len(cut) <= 2 or self.axes == (0, 1):
-            return cut
-        return tuple(cut[axis] for axis in np.argsort(self._order(len(cut))).tolist())
-
-
-def _matrix(values: NDArray[Any]) -> NDArray[Any]:
-    return values.reshape(1, -1, 1) if values.ndim == 1 else values.reshape(values.shape[0], values.shape[1], -1)
-
-
-def _bits_map(bits: Bits, flat: NDArray[Any], tile: int) -> NDArray[np.int64]:
-    blocks = (-(-flat.shape[0] // tile), -(-flat.shape[1] // tile), flat.shape[2])
-    given = np.asarray(bits)
-    where = "DynastyBlocks"
-    if given.dtype.kind not in "iu" or not np.isin(given, WIDTHS).all():
-        raise UserError(f"bits are {bits!r}", where=where, expected="0, 2, 4, 6 or 8 for every block")
-    if given.ndim == 3 and given.shape[1:] == blocks[1:] and given.shape[0] == 1:
-        return np.broadcast_to(given.astype(np.int64), blocks)  # one map for all rows of blocks
-    if given.ndim and given.size != np.prod(blocks):
-        raise UserError(
-            f"bits of shape {given.shape} for {blocks[0]} x {blocks[1]} x {blocks[2]} blocks",
-            where=where,
-            expected=f"one entry per block of {tile} x {tile} over the first two axes, at each position of the others",
+        scale = Scale(step=self._back(step, shape), word_bits=self._back(used, shape), block=cut)
+        return Encoded(
+            codes=self._back(codes, values.shape),
+            format=word,
+            reading=Linear(scale=scale),
+            error_share=1.0,
+            tally=tally,
         )
-    wide = given.astype(np.int64)
-    return wide.reshape(blocks) if given.ndim else np.full(blocks, wide)
+
+    def _flat(self, values: NDArray[Any]) -> tuple[NDArray[Any], tuple[int, ...]]:
+        """Return a tensor as (rows, positions, columns), tiles over rows and columns, and the tiles of its own axes."""
+        tile, more = self.tile, (1,) * max(values.ndim - 2, 0)
+        if values.ndim == 1:  # a row of its own: blocks of 4 elements
+            return values.reshape(1, 1, -1), (tile,)
+        if values.ndim == 2 or self.axes == (0, -1):
+            return values.reshape(len(values), -1, values.shape[-1]), (tile, *more, tile)
+        if self.axes == (0, 1):
+            flat = values.reshape(*values.shape[:2], -1)
+            return np.ascontiguousarray(flat.swapaxes(1, 2)), (tile, tile, *more)
+        flat = values.reshape(-1, *values.shape[-2:])
+        return np.ascontiguousarray(flat.swapaxes(0, 1)), (*more, tile, tile)
+
+    def _back(self, flat: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+        """Return an array of elements or blocks with the tensor's axes."""
+        if len(shape) > 2 and self.axes == (0, 1):
+            flat = flat.swapaxes(1, 2)
+        if len(shape) > 2 and self.axes == (-2, -1):
+            flat = flat.swapaxes(0, 1)
+        return np.ascontiguousarray(flat).reshape(shape)
+
+    def _bits_map(self, bits: Bits, flat: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the bits of every block, which are given for (row blocks, column blocks, positions)."""
+        tile = self.tile
+        blocks = (-(-flat.shape[0] // tile), -(-flat.shape[2] // tile), flat.shape[1])
+        given = np.asarray(bits)
+        if given.dtype.kind not in "iu" or not np.isin(given, WIDTHS).all():
+            raise UserError(f"bits are {bits!r}", where="DynastyBlocks", expected="0, 2, 4, 6 or 8 for every block")
+        wide = given.astype(np.int64)
+        if given.ndim == 3 and given.shape[1:] == blocks[1:] and given.shape[0] == 1:
+            wide = np.broadcast_to(wide, blocks)  # one map for all rows of blocks
+        elif given.ndim and given.size != np.prod(blocks):
+            raise UserError(
+                f"bits of shape {given.shape} for {blocks[0]} x {blocks[1]} x {blocks[2]} blocks",
+                where="DynastyBlocks",
+                expected=f"one entry per block of {tile} x {tile} over the two axes, at each position of the others",
+            )
+        else:
+            wide = wide.reshape(blocks) if given.ndim else np.full(blocks, wide)
+        return wide.swapaxes(1, 2)

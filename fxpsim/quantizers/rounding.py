@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fxpsim.kernels.cast import storage_dtype
 from fxpsim.kernels.coding.affine import code_runs
-from fxpsim.kernels.coding.rounding import MODES, carried, nearest, words_of
+from fxpsim.kernels.coding.rounding import MODES, words_of
 from fxpsim.kernels.jit import kernel
 from fxpsim.kernels.random import GROUP
 from fxpsim.kernels.threads import parallel_for
@@ -141,56 +141,7 @@ def reaches(
     return bool(((high - top <= 0.5 * step) & (bottom - low <= 0.5 * step)).all())
 
 
-def round_blocks(
-    x: NDArray[np.floating[Any]],
-    block: tuple[int, int],
-    factor: NDArray[np.float64],
-    largest: NDArray[np.int64],
-    word: FixedFormat,
-    *,
-    rounding: Rounding,
-    random: RandomBits | None = None,
-) -> NDArray[Any]:
-    """Return the codes of a tensor (R, C, P) in blocks over the first two axes, at each position of the third.
-
-    ``factor`` and ``largest`` (the symmetric limit of the codes; 0 makes a block zero) have one entry per block:
-    (ceil(R / block[0]), ceil(C / block[1]), P).
-    """
-    out = np.empty(x.shape, storage_dtype(word.word_bits, word.signed))
-    words = random_words(random, x.size) if random is not None else np.zeros(1, np.uint32)
-    sizes = np.array([block[0], block[1], MODES[rounding]], np.int64)
-    parallel_for(_blocks, x.shape[0], np.ascontiguousarray(x), factor, largest, sizes, words, out)
-    return out
-
-
 @kernel
 def _fill(begin, end, key0, key1, mask, words):
     for group in range(begin, end):
         words_of(group * GROUP, key0, key1, mask, words[group * GROUP : (group + 1) * GROUP])
-
-
-@kernel
-def _blocks(begin, end, x, factor, largest, sizes, words, out):
-    tall, wide, mode = sizes[0], sizes[1], sizes[2]
-    columns, depth = x.shape[1], x.shape[2]
-    width = columns * depth
-    # factor and limit of every element of a row, so that the loop over the row has no blocks in it
-    fs, tops = np.empty(width), np.empty(width)
-    filled = -1
-    for r in range(begin, end):
-        if r // tall != filled:
-            filled = r // tall
-            for c in range(columns):
-                of_block, limit = factor[filled, c // wide], largest[filled, c // wide]
-                for i in range(depth):
-                    fs[c * depth + i], tops[c * depth + i] = of_block[i], limit[i]
-        xs, cs = x[r].reshape(width), out[r].reshape(width)
-        if mode == 3:
-            ws = words[r * width : (r + 1) * width]
-            for i in range(width):
-                code = carried(np.float64(xs[i]) * fs[i], np.float64(ws[i]))
-                cs[i] = np.int32(min(max(code, -tops[i]), tops[i]))
-        else:
-            for i in range(width):
-                code = nearest(np.float64(xs[i]) * fs[i], mode)
-                cs[i] = np.int32(min(max(code, -tops[i]), tops[i]))

@@ -26,7 +26,10 @@ class Counts(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StreamCodes:
-    """A tensor as the MAC array reads it: codes, steps and offsets with all axes, and what bytes hold for zero."""
+    """A tensor as the MAC array reads it: codes, steps and offsets with all axes.
+
+    ``zero`` is what bytes hold for zero; with ``cut``, steps are those of blocks of these lengths.
+    """
 
     codes: NDArray[Any]
     word_bits: int
@@ -37,6 +40,7 @@ class StreamCodes:
     counts: Counts
     bits_histogram: dict[int, int] | None
     zero: int = 0
+    cut: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -102,15 +106,19 @@ class CodedStream:
 def stream_codes(method: TensorQuantizer, x: NDArray[Any] | QTensor, encoded: Encoded, word_bits: int) -> StreamCodes:
     """Return what the MAC array needs of an encoding, and the counts of what it did."""
     ones = (1,) * encoded.codes.ndim
-    codes, zero, products = encoded.codes, 0, None
+    codes, zero, products, cut = encoded.codes, 0, None, ()
     step = offset = np.zeros(ones)
     if isinstance(encoded.reading, Logarithmic):
         products = LogarithmicProducts(reading=encoded.reading)
     else:
         linear = encoded.linear("stream_codes")
         scale = linear.scale
-        step = scale.full(encoded.shape)[0] if scale.block else scale.step.reshape(scale.step.shape or ones)
-        step = step.reshape(ones) if step.size == 1 else step
+        # a tensor with one axis only is cut by no block: its steps vary along the line that survives
+        if scale.block and encoded.codes.size > max(encoded.shape):
+            cut, step = scale.block, scale.step
+        else:
+            step = scale.full(encoded.shape)[0] if scale.block else scale.step.reshape(scale.step.shape or ones)
+        step = step.reshape(ones) if step.size == 1 and not cut else step
         offset = np.asarray(linear.offset, np.float64)
         offset = offset.reshape(ones) if offset.size == 1 else offset
         if scale.zero_point.size == 1 and codes.dtype == np.uint8:
@@ -128,6 +136,7 @@ def stream_codes(method: TensorQuantizer, x: NDArray[Any] | QTensor, encoded: En
         counts=_counts(method, x, encoded),
         bits_histogram=method.histogram(encoded),
         zero=zero,
+        cut=cut,
     )
 
 

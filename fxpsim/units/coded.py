@@ -65,6 +65,8 @@ class CodedOperand:
         Stream and vector value that it was made of, if another pass reads that anew.
     zero : int
         What the codes, bytes then, hold for zero.
+    cut : tuple of int
+        Length of a block along each axis; ``step`` then has an entry for every block. Empty where steps broadcast.
 
     Examples
     --------
@@ -81,6 +83,7 @@ class CodedOperand:
     products: Products | None = None
     source: tuple[str, Any] | None = None
     zero: int = 0
+    cut: tuple[int, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -110,26 +113,43 @@ class CodedOperand:
         """Binary exponents of power-of-two steps."""
         return np.frexp(self.step)[1] - 1
 
+    @property
+    def spread(self) -> CodedOperand:
+        """The operand with a step for every element in place of one per block."""
+        return replace(self, step=repeated(self.step, self.cut, self.shape), cut=()) if self.cut else self
+
     def values(self) -> np.ndarray:
         """Return what the operand stands for, in binary64."""
         if self.products is not None:
             return self.products.values(self.codes)
-        values = self.plain().codes * self.step + self.offset
+        values = self.plain().codes * self.spread.step + self.offset
         if self.transform is None:
             return values
         return self.transform.inverse(values.reshape(len(values), -1)).reshape(values.shape)
 
     def stored(self, arithmetic: str) -> tuple[np.ndarray, int | None]:
         """Return array and fraction length with which a vector unit loads the operand."""
-        if arithmetic == "fixed" and self.shifts and self.step.size == 1 and self.transform is None:
+        if arithmetic == "fixed" and self.shifts and self.step.size == 1 and not self.cut and self.transform is None:
             return self.plain().codes, -int(self.exponents.reshape(()))
         return self.values().astype(np.float32), None
 
     def part(self, index: int) -> CodedOperand:
         """Return ``self[index]`` along the first axis."""
         assert self.transform is None, "rows that were mixed cannot be told apart"
-        step, offset = (a[index if len(a) > 1 else 0] for a in (self.step, self.offset))
-        return replace(self, codes=self.codes[index], step=step, offset=offset, source=None)
+        step, offset = (a[index if len(a) > 1 else 0] for a in (self.spread.step, self.offset))
+        return replace(self, codes=self.codes[index], step=step, offset=offset, source=None, cut=())
+
+
+def repeated(array: np.ndarray, cut: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
+    """Return an array of blocks with an entry for every element of a tensor of ``shape``.
+
+    >>> repeated(np.array([[1, 2]]), (1, 2), (1, 3)).tolist()
+    [[1, 1, 2]]
+    """
+    for axis, length in enumerate(cut):
+        if length > 1:
+            array = np.repeat(array, length, axis=axis)
+    return np.broadcast_to(array[tuple(slice(0, n) for n in shape)], shape)
 
 
 def coded(operand: Operand | CodedOperand) -> CodedOperand:

@@ -73,7 +73,7 @@ def run_coded(
     if lines is not None:
         return _by_lines(spec, operation, first, second, lines, attributes, dtype)
     if first.shifts and second.shifts and first.transform is None and second.transform is None:
-        return CodedResult(exact_sums(operation, first.plain(), second.plain(), attributes))
+        return CodedResult(exact_sums(operation, first.plain(), second.plain(), attributes, dtype))
     groups = sample_groups(operation, first, second, attributes)
     if groups is not None:
         return _by_groups(spec, operation, groups, attributes)

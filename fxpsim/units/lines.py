@@ -55,6 +55,8 @@ def surviving(operation: str, a: CodedOperand, b: CodedOperand, attributes: dict
 
 
 def _line(operand: CodedOperand, axis: int, to: int, rank: int, repeats: int) -> Line | None:
+    if operand.cut:
+        return None
     found = []
     for array in (operand.step, operand.offset):
         if array.size != array.shape[axis]:

@@ -9,7 +9,7 @@ from fxpsim.kernels.coding.rounding import carried
 from fxpsim.numerics import FixedFormat, RandomBits, Rounding
 from fxpsim.numerics.oracle import round_fraction
 from fxpsim.quantizers.inputs import rounding_of
-from fxpsim.quantizers.rounding import random_words, round_blocks, round_rows
+from fxpsim.quantizers.rounding import random_words, round_rows
 
 MODES = [Rounding.HALF_EVEN, Rounding.HALF_AWAY, Rounding.HALF_UP, Rounding.STOCHASTIC]
 WORD = FixedFormat(word_bits=8, frac_bits=0)
@@ -51,19 +51,6 @@ def test_rows_that_cross_work_units():
     x = np.ones((3, 7001))
     codes = round_rows(x, np.zeros(3), np.array([1.0, 2.0, 3.0]), WORD, rounding=Rounding.HALF_EVEN)
     assert (codes == np.array([[1], [2], [3]])).all()
-
-
-def test_blocks_round_as_rows_do():
-    x = (np.arange(5 * 6 * 2) - 30).reshape(5, 6, 2) / 7
-    factor, largest = np.full((2, 3, 2), 4.0), np.full((2, 3, 2), 127)
-    factor[1, 2, 1], largest[0, 0, 0] = 0.5, 0
-    for mode in MODES:
-        codes = round_blocks(x, (3, 2), factor, largest, WORD, rounding=mode, random=RandomBits(seed=2))
-        whole = round_rows(x, np.zeros(1), np.array([4.0]), WORD, rounding=mode, random=RandomBits(seed=2))
-        other = round_rows(x, np.zeros(1), np.array([0.5]), WORD, rounding=mode, random=RandomBits(seed=2))
-        whole[3:, 4:, 1] = other[3:, 4:, 1]
-        whole[:3, :2, 0] = 0
-        assert np.array_equal(codes, whole)
 
 
 def test_few_random_bits_are_masked():

@@ -38,7 +38,8 @@ def noise(shape, *labels):
 
 def operand(method, x, word_bits=8, bits=None):
     found = CodedStream(method=method, word_bits=word_bits, bits=bits).encode_stream(x, None, RANDOM)
-    return CodedOperand(found.codes, word_bits, found.step, found.offset, found.transform, found.products)
+    reading = found.step, found.offset, found.transform, found.products
+    return CodedOperand(found.codes, word_bits, *reading, zero=found.zero, cut=found.cut)
 
 
 def made(name, x, word_bits=8, bits=None, **options):

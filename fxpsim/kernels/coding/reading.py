@@ -24,6 +24,7 @@ from fxpsim.kernels.memory import empty
 from fxpsim.kernels.threads import parallel_for
 
 UNIT = 1 << 13
+SAFE_EXPONENT = 900  # 53 bits times such a power of two are exact in binary64
 
 
 class Corrections(NamedTuple):
@@ -101,3 +102,35 @@ def _read(begin, end, sums, of_a, of_b, counts, scaled, steps, offsets, t, r, si
                 y = y + o * (np.float64(bs[n] - zero_b * count) * t[n])
                 y = y + np.float64(count) * (o * r[n])
                 ys[n] = y
+
+
+def scaled(
+    sums: NDArray[Any], exponent: int, dtype: Any, rest: NDArray[Any] | None = None, shift: int = 0
+) -> NDArray[Any]:
+    """Return ``sums * 2**shift + rest``, integers below 2^53, times a power of two, rounded to ``dtype`` once.
+
+    >>> scaled(np.array([3, -5]), -1, np.float32)
+    array([ 1.5, -2.5], dtype=float32)
+    """
+    if rest is None:
+        rest, shift = sums, -1
+    out = empty(sums.shape, dtype)
+    if abs(exponent) > SAFE_EXPONENT:
+        total = sums if shift < 0 else (sums.astype(np.int64) << shift) + rest
+        return np.ldexp(total.astype(np.float64), exponent).astype(dtype)
+    units = -(-sums.size // UNIT)
+    parallel_for(_scale, units, sums.reshape(-1), rest.reshape(-1), shift, 2.0**exponent, out.reshape(-1))
+    return out
+
+
+@kernel
+def _scale(begin, end, sums, rest, shift, factor, out):
+    xs, rs = sums[begin * UNIT : end * UNIT], rest[begin * UNIT : end * UNIT]
+    ys = out[begin * UNIT : end * UNIT]
+    if shift < 0:
+        for i in range(xs.size):
+            ys[i] = np.float64(xs[i]) * factor
+    else:
+        above = 2.0**shift
+        for i in range(xs.size):
+            ys[i] = (np.float64(xs[i]) * above + np.float64(rs[i])) * factor
