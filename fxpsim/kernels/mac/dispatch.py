@@ -26,6 +26,7 @@ from fxpsim.kernels.mac.estimated import estimated
 from fxpsim.kernels.mac.frames import framed, image_of
 from fxpsim.kernels.mac.losses import NONE_LOST, losses, products
 from fxpsim.kernels.mac.packing import Packed, pack
+from fxpsim.kernels.mac.phases import has_phases, phases, put
 from fxpsim.kernels.mac.rounded import rounded
 from fxpsim.kernels.mac.spec import MacResult, MacSpec
 from fxpsim.kernels.mac.tables import grouped
@@ -106,21 +107,9 @@ def contract(task: Task, spec: MacSpec, a_bound: int, b_bound: int) -> MacResult
     if not codes.size or not task.k:
         codes[...] = 0
         return MacResult(codes=codes, overflowed=0, max_abs=0)
-    out = codes.reshape(-1, codes.shape[-1])
     nonnegative = task.a.dtype.kind == "u" and task.b[0].dtype.kind == "u"
     bounds = Bounds(a=a_bound, b=b_bound, k=task.k, nonnegative=nonnegative)
-    notes = None
-    if blas.wanted() and not spec.rounds:
-        notes = _by_blas(task, spec, bounds, out)
-    if notes is None and not spec.rounds:
-        wide = merged(task, FLOAT32.columns(cpu())) if spec.step == 1 else task
-        notes = _exact(wide, spec, bounds, out)
-        if notes is None and spec.overflow not in _WRAPS:
-            notes = _checked(wide, spec, bounds, out) or _clamped(wide, spec, bounds, out)
-    if notes is None and spec.rounds:
-        notes = rounded(task, spec, bounds, out)
-    if notes is None:
-        notes = _stepwise(task, spec, out)
+    notes = (_by_phases if has_phases(task, spec, bounds) else _accumulated)(task, spec, bounds, codes)
     lost = losses(task, spec, bounds) if spec.rounds else NONE_LOST
     return MacResult(
         codes=codes,
@@ -130,6 +119,38 @@ def contract(task: Task, spec: MacSpec, a_bound: int, b_bound: int) -> MacResult
         flushed=lost.flushed + sum(notes[2:]),
         inexact=lost.inexact,
     )
+
+
+def _by_phases(task: Task, spec: MacSpec, bounds: Bounds, codes: np.ndarray) -> tuple[int, int]:
+    """Execute the phases of a strided input gradient one by one."""
+    wide = merged(task, FLOAT32.columns(cpu()))
+    assert wide.geometry is not None
+    overflowed, max_abs = 0, 0
+    for first, part in phases(wide):
+        if part is None:
+            codes[:, first[0] :: wide.geometry.stride[0], first[1] :: wide.geometry.stride[1]] = 0
+            continue
+        found = empty(part.shape, spec.dtype)
+        notes = _accumulated(part, spec, replace(bounds, k=part.k), found)
+        put(found, codes, first, wide.geometry.stride)
+        overflowed, max_abs = overflowed + notes[0], max(max_abs, notes[1])
+    return overflowed, max_abs
+
+
+def _accumulated(task: Task, spec: MacSpec, bounds: Bounds, codes: np.ndarray) -> tuple[int, ...]:
+    """Find the lane and run it: (overflowed, largest magnitude), and what vanished by chance if products did."""
+    out = codes.reshape(-1, codes.shape[-1])
+    notes: tuple[int, ...] | None = None
+    if blas.wanted() and not spec.rounds:
+        notes = _by_blas(task, spec, bounds, out)
+    if notes is None and not spec.rounds:
+        wide = merged(task, FLOAT32.columns(cpu())) if spec.step == 1 else task
+        notes = _exact(wide, spec, bounds, out)
+        if notes is None and spec.overflow not in _WRAPS:
+            notes = _checked(wide, spec, bounds, out) or _clamped(wide, spec, bounds, out)
+    if notes is None and spec.rounds:
+        notes = rounded(task, spec, bounds, out)
+    return _stepwise(task, spec, out) if notes is None else notes
 
 
 def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[int, int] | None:

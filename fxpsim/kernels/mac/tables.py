@@ -75,7 +75,7 @@ class Frame:
         return not self.phases and shape == (self.images, self.height, self.width, self.channels)
 
 
-def _table(*axes: Offsets) -> Offsets:
+def table(*axes: Offsets) -> Offsets:
     """Return all sums of one offset per axis, the last axis fastest."""
     total = np.zeros((), np.int64)
     for offsets in axes:
@@ -83,7 +83,8 @@ def _table(*axes: Offsets) -> Offsets:
     return np.ascontiguousarray(total.reshape(-1))
 
 
-def _steps(count: int, step: int) -> np.ndarray:
+def steps(count: int, step: int) -> Offsets:
+    """Return the offsets of positions that are as far apart as each other."""
     return np.arange(count, dtype=np.int64) * step
 
 
@@ -113,20 +114,20 @@ def _padded_input(g: Convolution, phases: int = 0) -> Frame:
 def _positions(g: Convolution, frame: Frame) -> Offsets:
     """Return the offsets of the output positions (n, oh, ow)."""
     image, row, _ = frame.strides()
-    return _table(
-        _steps(g.images, image),
-        _steps(g.out_height, g.stride[0] * row),
-        frame.across(_steps(g.out_width, g.stride[1])),
+    return table(
+        steps(g.images, image),
+        steps(g.out_height, g.stride[0] * row),
+        frame.across(steps(g.out_width, g.stride[1])),
     )
 
 
 def _entries(g: Convolution, frame: Frame) -> Offsets:
     """Return the offsets of the kernel entries (r, s, c)."""
     _, row, channel = frame.strides()
-    return _table(
-        _steps(g.kernel_height, g.dilation[0] * row),
-        frame.across(_steps(g.kernel_width, g.dilation[1])),
-        _steps(g.group_channels, channel),
+    return table(
+        steps(g.kernel_height, g.dilation[0] * row),
+        frame.across(steps(g.kernel_width, g.dilation[1])),
+        steps(g.group_channels, channel),
     )
 
 
@@ -156,11 +157,11 @@ def input_grad(g: Convolution) -> Contraction:
     )
     image, row, _ = frame.strides()
     start = (top + g.padding[0][0]) * row + (left + g.padding[1][0]) * frame.channels
-    rows = _table(_steps(g.images, image), _steps(g.height, row), _steps(g.width, frame.channels)) + start
-    cols = _table(
-        _steps(g.kernel_height, -g.dilation[0] * row),
-        _steps(g.kernel_width, -g.dilation[1] * frame.channels),
-        _steps(g.group_out_channels, 1),
+    rows = table(steps(g.images, image), steps(g.height, row), steps(g.width, frame.channels)) + start
+    cols = table(
+        steps(g.kernel_height, -g.dilation[0] * row),
+        steps(g.kernel_width, -g.dilation[1] * frame.channels),
+        steps(g.group_out_channels, 1),
     )
     return Contraction(frame=frame, rows=rows, cols=cols, group_base=g.group_out_channels)
 
@@ -186,7 +187,7 @@ def product(m: int, k: int, transposed: bool, planar: bool = False) -> Contracti
     """
     width, channels = (k, m) if transposed else (m, k)
     frame = Frame(images=1, height=1, width=width, channels=channels, phases=int(planar))
-    pixels, lanes = frame.across(_steps(width, 1)), _steps(channels, frame.strides()[2])
+    pixels, lanes = frame.across(steps(width, 1)), steps(channels, frame.strides()[2])
     rows, cols = (lanes, pixels) if transposed else (pixels, lanes)
     return Contraction(frame=frame, rows=rows, cols=cols)
 
