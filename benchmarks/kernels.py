@@ -58,7 +58,7 @@ def products(rng: np.random.Generator, m: int, k: int, n: int) -> Candidates:
         "8 bit, u8 x s8, wrap 32": lambda: mac.matmul(u8, b8, MacSpec(), **eight),
         "8 bit, s8 x s8, wrap 32": lambda: mac.matmul(s8, b8, MacSpec(), a_bound=128, b_bound=128),
         "16 bit, sums below 2^31": lambda: mac.matmul(small, b_small, MacSpec(), **sixteen),
-        "16 bit, split, wrap 48": lambda: mac.matmul(s16, b16, MacSpec(word_bits=48), **sixteen),
+        "16 bit, estimated, wrap 48": lambda: mac.matmul(s16, b16, MacSpec(word_bits=48), **sixteen),
         "u8 x s8, saturate 20, optimistic": lambda: mac.matmul(u8, b8, SATURATE[20], **eight),
         "u8 x s8, saturate 18, clamped": lambda: mac.matmul(u8, b8, SATURATE[18], **eight),
         "u8 x s8, saturate 16, mostly saturated": lambda: mac.matmul(u8, b8, SATURATE[16], **eight),

@@ -199,7 +199,7 @@ def estimated(
     found = []
     for group, (part, top) in enumerate(zip(packed, tops, strict=True)):
         starts, tops_starts = _starts(part, top, each, long)
-        block, units = units_of(rows.size // shape[0], part.panels)
+        block, units = units_of(rows.size // shape[0], part)
         notes = np.empty((units, 3), np.int64)
         share(
             run,

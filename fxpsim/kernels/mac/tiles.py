@@ -22,6 +22,7 @@ from fxpsim.kernels.mac.tables import Contraction
 from fxpsim.kernels.mac.tile import Tile
 from fxpsim.kernels.threads import inline, parallel_for, threads
 
+_NEAR_BYTES = 1 << 20  # of a panel of b that stays in the second-level cache between units
 _WORTH_SHARING = 1 << 22  # products below which handing work to another thread costs more than it gains
 
 
@@ -247,10 +248,14 @@ def tile_shape(columns: int, lane_columns: int, registers: int) -> tuple[int, in
     return shapes[vectors][0], vectors
 
 
-def units_of(n_tiles: int, panels: int) -> tuple[int, int]:
-    """Return (tiles of a block, work units): blocks of up to 16 tiles, but enough units for all threads."""
-    block = max(1, min(16, n_tiles * panels // (4 * threads())))
-    return block, panels * -(-n_tiles // block)
+def units_of(n_tiles: int, packed: Packed) -> tuple[int, int]:
+    """Return (tiles of a block, work units): blocks of up to 16 tiles, but enough units for all threads.
+
+    Every unit reads a panel of b. Where that comes from afar, a unit does more with it.
+    """
+    each = 4 if packed.data.nbytes <= packed.panels * _NEAR_BYTES else 2
+    block = max(1, min(16, n_tiles * packed.panels // (each * threads())))
+    return block, packed.panels * -(-n_tiles // block)
 
 
 def share_tiles(work: int) -> Any:
@@ -327,7 +332,7 @@ def run_tiles(
     n_tiles = rows.size // tile.rows
     if starts is None:
         starts = np.zeros((packed.panels, 1, packed.width), sum_type)
-    block, units = units_of(n_tiles, packed.panels)
+    block, units = units_of(n_tiles, packed)
     notes = np.empty((units, 3), np.int64)
     share_tiles(contraction.rows.size * cols.size * tile.lane.group * columns)(
         _compiled(tile, reading, out.dtype.name),
