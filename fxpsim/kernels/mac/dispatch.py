@@ -30,7 +30,7 @@ from fxpsim.kernels.mac.phases import has_phases, phases, put
 from fxpsim.kernels.mac.rounded import rounded
 from fxpsim.kernels.mac.spec import MacResult, MacSpec
 from fxpsim.kernels.mac.tables import grouped
-from fxpsim.kernels.mac.task import Task, merged
+from fxpsim.kernels.mac.task import Task, gathered, merged, own_results
 from fxpsim.kernels.mac.tile import CHUNK, DOT8, DOT16, FLOAT32, FLOAT64, INT64, QUAD8, QUAD16, Lane, Tile
 from fxpsim.kernels.mac.tiles import Reading, run_tiles, tile_shape
 from fxpsim.kernels.mac.turns import tells, turned
@@ -145,7 +145,7 @@ def _accumulated(task: Task, spec: MacSpec, bounds: Bounds, codes: np.ndarray) -
         notes = _by_blas(task, spec, bounds, out)
     if notes is None and not spec.rounds:
         wide = merged(task, FLOAT32.columns(cpu())) if spec.step == 1 else task
-        notes = _exact(wide, spec, bounds, out)
+        notes = _gathered(task, spec, bounds, codes) or _exact(wide, spec, bounds, out)
         if notes is None and spec.overflow not in _WRAPS:
             notes = _checked(wide, spec, bounds, out) or _clamped(wide, spec, bounds, out)
     if notes is None and spec.rounds:
@@ -218,6 +218,22 @@ def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[
     if lane is INT64 and largest >= INT64.exact_below:
         overflowed = turned(task, spec, out)
     return overflowed, max_abs
+
+
+def _gathered(task: Task, spec: MacSpec, bounds: Bounds, codes: np.ndarray) -> tuple[int, int] | None:
+    """Take the exact sums of a weight gradient, a few groups at once; None where any sum leaves the range.
+
+    That may be a sum across groups, which nobody asked for: whose it is would have to be known to count it.
+    """
+    wide = gathered(task, FLOAT32.columns(cpu()))
+    if wide is None:
+        return None
+    found = empty(wide.shape, spec.dtype)
+    notes = _exact(wide, spec, bounds, found.reshape(-1, found.shape[-1]))
+    if notes is None or notes[0]:
+        return None
+    own_results(found, task, codes)
+    return 0, max(int(codes.max()), -int(codes.min()))
 
 
 def _by_blas(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[int, int] | None:

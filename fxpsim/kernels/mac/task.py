@@ -125,6 +125,11 @@ def weight_grad_task(x: np.ndarray, e: np.ndarray, kernel_shape: tuple[int, ...]
     return Task(kind="weight_grad", contraction=tables.weight_grad(g), a=x, b=b, shape=tuple(kernel_shape), geometry=g)
 
 
+def _together(task: Task, groups: int, columns: int) -> int:
+    """Return how many neighboring groups fill a register: a divisor of their number."""
+    return max(d for d in range(1, groups + 1) if groups % d == 0 and (d == 1 or d * task.n <= columns))
+
+
 def merged(task: Task, columns: int) -> Task:
     """Return the task with neighboring groups made one, so that they fill a register of ``columns`` columns.
 
@@ -133,9 +138,9 @@ def merged(task: Task, columns: int) -> Task:
     gradient stays as it is (it would have results between groups).
     """
     g = task.geometry
-    if g is None or g.groups == 1 or task.kind == "weight_grad":
+    if g is None or task.kind == "weight_grad":
         return task
-    together = max(d for d in range(1, g.groups + 1) if g.groups % d == 0 and (d == 1 or d * task.n <= columns))
+    together = _together(task, g.groups, columns)
     if together == 1:
         return task
     taps = g.kernel_height * g.kernel_width
@@ -150,3 +155,28 @@ def merged(task: Task, columns: int) -> Task:
     wide = replace(g, groups=g.groups // together)
     contraction = tables.forward(wide) if task.kind == "forward" else tables.input_grad(wide)
     return replace(task, contraction=contraction, b=tuple(blocks), geometry=wide)
+
+
+def gathered(task: Task, columns: int) -> Task | None:
+    """Return the weight gradient with neighboring groups made one; None where none can be.
+
+    Every input channel of a few groups meets every output channel of them: more results than the task has, side by
+    side in a register that would be almost empty. :func:`own_results` picks those that belong to a group.
+    """
+    g = task.geometry
+    together = _together(task, g.groups, columns) if g is not None and task.kind == "weight_grad" else 1
+    if g is None or together == 1:
+        return None
+    wide = replace(g, groups=g.groups // together)
+    b = tuple(np.concatenate(task.b[i : i + together], axis=1) for i in range(0, g.groups, together))
+    shape = (g.kernel_height, g.kernel_width, wide.group_channels, g.out_channels)
+    return replace(task, contraction=tables.weight_grad(wide), b=b, shape=shape, geometry=wide)
+
+
+def own_results(codes: np.ndarray, task: Task, out: np.ndarray) -> None:
+    """Copy, out of the results of a gathered task, those of ``task``."""
+    g = task.geometry
+    assert g is not None
+    k = np.arange(g.out_channels)
+    first = k // g.group_out_channels * g.group_channels % codes.shape[2]  # input channel of k's own group
+    out[...] = codes[:, :, first + np.arange(g.group_channels)[:, None], k]
