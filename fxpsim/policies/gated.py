@@ -18,7 +18,7 @@ Source: Fu et al., "FracTrain", NeurIPS 2020 (arXiv 2012.13113), after the autho
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -155,13 +155,13 @@ class GatedBits:
         """Return the target of the stage."""
         return Fraction(str(self.target)) + state["stage"] * Fraction(str(self.target_step))
 
-    def percent(self, counts: Sequence[Sequence[int]] | object) -> Fraction:
+    def percent(self, counts: Iterable[Sequence[int]]) -> Fraction:
         """Return cp of the samples that chose each candidate, one row for every block.
 
         >>> float(GatedBits(forward=[8], backward=[8], weight=8).percent([[32], [32]]))
         6.25
         """
-        rows = [list(row) for row in counts]  # type: ignore[attr-defined]
+        rows = list(counts)
         chosen = sum(sum(row) for row in rows)
         spent_on = sum(c * n for row in rows for c, n in zip(self.costs, row, strict=True))
         return Fraction(100, 3) * spent_on / chosen if chosen else Fraction(0)
@@ -178,7 +178,7 @@ class GatedBits:
             return -1
         return 1 if percent >= goal + Fraction(str(self.slack)) else 0
 
-    def penalty(self, state: State, counts: Sequence[Sequence[int]] | object) -> list[Fraction]:
+    def penalty(self, state: State, counts: Iterable[Sequence[int]]) -> list[Fraction]:
         """Return the gradient of the cost with respect to the shares of a sample, one number for every candidate."""
         sign = self.sign(state, self.percent(counts))
         return [sign * Fraction(str(self.beta)) * cost for cost in self.costs]
