@@ -67,8 +67,10 @@ def _block(size: int) -> Any:
     return Block
 
 
-def empty(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
-    """Return an array with undefined content, like ``numpy.empty``; large ones start at a multiple of 64 bytes.
+def empty(shape: int | tuple[int, ...], dtype: Any, *, smallest: int = SMALLEST) -> np.ndarray:
+    """Return an array with undefined content, like ``numpy.empty``.
+
+    Those of at least ``smallest`` bytes start at a multiple of 64 bytes, in memory that is used again.
 
     Examples
     --------
@@ -81,11 +83,11 @@ def empty(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
     kind = np.dtype(dtype)
     count = shape if isinstance(shape, int) else math.prod(shape)
     size = count * kind.itemsize
-    if size < SMALLEST:
+    if size < smallest:
         return np.empty(shape, kind)
     # an eighth of the size is the grain, so that nearly equal arrays share memory
-    grain = 1 << (size.bit_length() - 4)
-    size = -(-size // grain) * grain
+    grain = max(ALIGNMENT, 1 << max(0, size.bit_length() - 4))
+    size = max(1, -(-size // grain)) * grain
     piece = _pool.take(size)
     block = _block(size).from_address(piece[1])
     block.piece = piece

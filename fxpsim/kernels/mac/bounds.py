@@ -1,6 +1,7 @@
 """What is known about the size of operands, products and sums."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -34,8 +35,13 @@ def holds(spec: MacSpec, largest: int, nonnegative: bool) -> bool:
 
 def fits(operand: np.ndarray, bound: int, bits: int, signed: bool) -> bool:
     """Return whether the codes fit into a word of an instruction."""
-    if operand.dtype == f"{'int' if signed else 'uint'}{bits}":
+    return _fits(operand.dtype, bound, bits, signed)
+
+
+@cache
+def _fits(dtype: np.dtype, bound: int, bits: int, signed: bool) -> bool:
+    if dtype == f"{'int' if signed else 'uint'}{bits}":
         return True
-    if operand.dtype.kind == "i" and not signed:
+    if dtype.kind == "i" and not signed:
         return False
     return bound < 1 << (bits - signed)

@@ -60,41 +60,45 @@ def {name}(begin, end, x, out, height, top, step, left, line, pitch, bias):
 
 _PLANAR = '''\
 def {name}(begin, end, x, out, height, top, left, phases, columns, blocks, bias):
-    """Write rows of planar frames; a unit is one row of up to {block} channels of one frame."""
+    """Write planar frames; a unit is up to {block} channels of one frame."""
     width, channels = x.shape[2], x.shape[3]
     row = phases * columns
+    pitch = height * row
     line = np.empty(width * {block}, np.{dtype})
     for unit in range(begin, end):
-        place, c0 = unit // blocks, unit % blocks * {block}
-        n, y = place // x.shape[1], place % x.shape[1]
+        n, c0 = unit // blocks, unit % blocks * {block}
         wide = min({block}, channels - c0)
-        for i in range(width):
-            values, into = x[n, y, i, c0 : c0 + wide], line[i * wide : (i + 1) * wide]
-            for c in range(into.size):
-                into[c] = {code}
-        base = ((n * channels + c0) * height + y + top) * row
-        pitch = height * row
-        for p in range(phases):
-            # the pixels i = first, first + phases, ... are those with (left + i) % phases == p
-            first = (p - left) % phases
-            count = (width - first + phases - 1) // phases
-            to = base + p * columns + (left + first) // phases
-            square = {large} if min(count, wide) >= {large} else {small}
-            if min(count, wide) < {small}:
-                for c in range(wide):
-                    for i in range(count):
-                        out[to + c * pitch + i] = line[(first + i * phases) * wide + c]
-                continue
-            for c in range(0, wide, square):
-                c = min(c, wide - square)  # the last square overlaps the one before
-                for i in range(0, count, square):
-                    i = min(i, count - square)
-                    source = line.ctypes.data + ((first + i * phases) * wide + c) * {size}
-                    target = out.ctypes.data + (to + c * pitch + i) * {size}
-                    if square == {large}:
-                        transpose_large(source, phases * wide, target, pitch)
-                    else:
-                        transpose_small(source, phases * wide, target, pitch)
+        frame = (n * channels + c0) * pitch
+        inside = out[frame : frame + wide * pitch]
+        for i in range(inside.size):
+            inside[i] = bias
+        for y in range(x.shape[1]):
+            for i in range(width):
+                values, into = x[n, y, i, c0 : c0 + wide], line[i * wide : (i + 1) * wide]
+                for c in range(into.size):
+                    into[c] = {code}
+            base = frame + (y + top) * row
+            for p in range(phases):
+                # the pixels i = first, first + phases, ... are those with (left + i) % phases == p
+                first = (p - left) % phases
+                count = (width - first + phases - 1) // phases
+                to = base + p * columns + (left + first) // phases
+                square = {large} if min(count, wide) >= {large} else {small}
+                if min(count, wide) < {small}:
+                    for c in range(wide):
+                        for i in range(count):
+                            out[to + c * pitch + i] = line[(first + i * phases) * wide + c]
+                    continue
+                for c in range(0, wide, square):
+                    c = min(c, wide - square)  # the last square overlaps the one before
+                    for i in range(0, count, square):
+                        i = min(i, count - square)
+                        source = line.ctypes.data + ((first + i * phases) * wide + c) * {size}
+                        target = out.ctypes.data + (to + c * pitch + i) * {size}
+                        if square == {large}:
+                            transpose_large(source, phases * wide, target, pitch)
+                        else:
+                            transpose_small(source, phases * wide, target, pitch)
 '''
 
 _BLOCK = 128  # channels per unit
@@ -163,12 +167,12 @@ def image_of(
     image = aligned_empty(len(parts) * frame.size + slack, dtype)
     image[len(parts) * frame.size :] = 0
     empty = image.dtype.type(bias)
-    for part, out in zip(parts, np.split(image[: len(parts) * frame.size], len(parts)), strict=True):
+    for i, part in enumerate(parts):
+        out = image[i * frame.size : (i + 1) * frame.size]
         if frame.phases:
-            out[:] = empty
             blocks = -(-frame.channels // _BLOCK)
             where = (frame.height, frame.top, frame.left, frame.phases, frame.planar_columns, blocks)
-            share(_planar(dtype, part), frame.images * values.shape[1] * blocks, values, out, *where, empty)
+            share(_planar(dtype, part), frame.images * blocks, values, out, *where, empty)
         else:
             where = (frame.height, frame.top, frame.step[0], frame.left, frame.width)
             pitch = (frame.channels, frame.step[1])

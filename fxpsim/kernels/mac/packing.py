@@ -19,21 +19,15 @@ from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac.moves import pack_group
 from fxpsim.kernels.mac.tables import Grouping
 from fxpsim.kernels.mac.tile import CHUNK, Lane
-from fxpsim.kernels.memory import SMALLEST, empty
+from fxpsim.kernels.memory import empty
 from fxpsim.kernels.threads import inline, parallel_for
 
 _WORTH_SHARING = 1 << 16  # elements
-_ALIGNMENT = 64  # a register load that crosses a cache line takes twice as long
 
 
 def aligned_empty(size: int, dtype: str) -> np.ndarray:
-    """Return an uninitialized flat array that begins at a cache line."""
-    kind = np.dtype(dtype)
-    if size * kind.itemsize >= SMALLEST:  # such begin there anyway
-        return empty(size, kind)
-    raw = np.empty(size * kind.itemsize + _ALIGNMENT, np.uint8)
-    begin = -raw.ctypes.data % _ALIGNMENT
-    return raw[begin : begin + size * kind.itemsize].view(kind)
+    """Return an uninitialized flat array that begins at a cache line: a register load that crosses one takes longer."""
+    return empty(size, dtype, smallest=0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The lanes of the MAC kernels and the shape of a tile."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -45,9 +46,17 @@ class Lane:
         """Groups of a segment: what one work unit packs, and the unit of the column sums."""
         return 128 // self.spread
 
+    @cached_property
+    def sum_bits(self) -> int:
+        """Width of an accumulator."""
+        return 8 * np.dtype(self.sum_type).itemsize
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
     def columns(self, target: Cpu) -> int:
         """Return the number of accumulators in one vector register."""
-        return target.vector_bits // (8 * np.dtype(self.sum_type).itemsize)
+        return target.vector_bits // self.sum_bits
 
 
 DOT8 = Lane(name="dot8", group=4, a_type="uint8", b_type="int8", sum_type="int32", exact_below=1 << 31)
