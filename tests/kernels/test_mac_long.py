@@ -5,6 +5,8 @@ import pytest
 
 from fxpsim.kernels import mac
 from fxpsim.kernels.mac import MacSpec, dispatch, stepwise
+from fxpsim.kernels.mac.norms import largest_sum
+from fxpsim.kernels.mac.task import forward_task, input_grad_task, matmul_task, weight_grad_task
 from fxpsim.numerics import Overflow
 
 
@@ -83,3 +85,48 @@ def test_a_convolution_and_its_gradients(monkeypatch):
     for fast, slow in zip(found, everything(), strict=True):
         np.testing.assert_array_equal(fast.codes, slow.codes)
         assert (fast.overflowed, fast.max_abs) == (slow.overflowed, slow.max_abs)
+
+
+@pytest.mark.parametrize("transpose_a", [False, True])
+def test_norms_bound_products(transpose_a):
+    random = np.random.default_rng(2)
+    a = random.integers(-(1 << 20), 1 << 20, (30, 40), dtype=np.int32)
+    b = random.integers(-(1 << 20), 1 << 20, (40, 9), dtype=np.int32)
+    a[3], b[:, 2] = 1 << 28, 1 << 27  # parallel: their product is as large as norms allow
+    stored = np.ascontiguousarray(a.T) if transpose_a else a
+    bound = largest_sum(matmul_task(stored, b, transpose_a, False))
+    sums = np.abs(a.astype(object) @ b.astype(object)).max()
+    assert sums <= bound <= sums * 1.0001
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_norms_bound_convolutions(stride):
+    random = np.random.default_rng(5)
+    x = random.integers(0, 1 << 30, (2, 6, 6, 3), dtype=np.int32)
+    w = random.integers(-(1 << 29), 1 << 29, (3, 3, 3, 4), dtype=np.int32)
+    e = random.integers(-(1 << 29), 1 << 29, (2, 6 // stride, 6 // stride, 4), dtype=np.int32)
+    window = {"stride": stride, "padding": 1}
+    tasks = [
+        forward_task(x, w, **window),
+        input_grad_task(e, w, x.shape, **window),
+        weight_grad_task(x, e, w.shape, **window),
+    ]
+    spec = MacSpec(word_bits=64)
+    results = [
+        mac.conv2d(x, w, spec, **window, x_bound=1 << 30, w_bound=1 << 29),
+        mac.conv2d_input_grad(e, w, spec, **window, input_shape=x.shape, e_bound=1 << 29, w_bound=1 << 29),
+        mac.conv2d_weight_grad(x, e, spec, **window, kernel_shape=w.shape, x_bound=1 << 30, e_bound=1 << 29),
+    ]
+    for task, result in zip(tasks, results, strict=True):
+        assert result.max_abs <= largest_sum(task)
+
+
+def test_saturation_takes_the_exact_sum_where_norms_allow(no_stepwise):
+    """The largest code of a times a column is 2^59, the product of norms 2^56: that fits 58 bits, twice it not."""
+    a, b = np.ones((4, 64), np.int32), np.full((64, 3), 1 << 24, np.int32)
+    a[:, 5] = 1 << 29
+    spec = MacSpec(word_bits=58, overflow=Overflow.SATURATE)
+    result = mac.matmul(a, b, spec, a_bound=1 << 29, b_bound=1 << 30)
+    assert result.codes.tolist() == (a.astype(object) @ b.astype(object)).tolist()
+    with pytest.raises(AssertionError, match="stepwise"):
+        mac.matmul(a, b * 2, spec, a_bound=1 << 29, b_bound=1 << 30)

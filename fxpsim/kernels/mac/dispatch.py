@@ -4,8 +4,9 @@ Three questions decide.
 
 1. *Can a running sum leave the accumulator's range at all?* No prefix of a sum exceeds the sum of the products'
    magnitudes, which is at most ``K * a_bound * b_bound`` (from the formats), and at most ``max |a|`` times the
-   largest column sum of ``|b|`` (from the data; packing b measures it). If that fits, or if the accumulator wraps,
-   the exact sum decides alone, in any order.
+   largest column sum of ``|b|`` (from the data; packing b measures it). Of wide words the norms of rows and columns
+   are measured, too (:mod:`fxpsim.kernels.mac.norms`). If that fits, or if the accumulator wraps, the exact sum decides
+   alone, in any order.
 2. *Which lane adds exactly?* The narrowest that holds the operands; see :func:`exact_lane`. Where its 32-bit sums
    could overflow, K is cut into segments that are flushed into 64 bits, and wide operands are split.
 3. *Otherwise* every step (or chunk) visits the overflow logic, in the narrowest lane that adds one step exactly.
@@ -25,6 +26,7 @@ from fxpsim.kernels.mac.bounds import Bounds, fits, holds
 from fxpsim.kernels.mac.estimated import estimated
 from fxpsim.kernels.mac.frames import framed, image_of
 from fxpsim.kernels.mac.losses import NONE_LOST, losses, products
+from fxpsim.kernels.mac.norms import largest_sum
 from fxpsim.kernels.mac.packing import Packed, pack
 from fxpsim.kernels.mac.phases import has_phases, phases, put
 from fxpsim.kernels.mac.rounded import rounded
@@ -170,6 +172,8 @@ def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[
     if from_data:
         a_max = max(int(task.a.max()), -int(task.a.min()))
         largest = min(largest, a_max * max(part.magnitude for part in packed))
+        if lane is INT64 and not holds(spec, largest, bounds.nonnegative):
+            largest = min(largest, largest_sum(task))
         proven = holds(spec, largest, bounds.nonnegative)
         if not proven and spec.overflow is not Overflow.WRAP:
             return None
