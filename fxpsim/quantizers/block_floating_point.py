@@ -136,6 +136,9 @@ def block_maxima(x: NDArray[Any], block: tuple[int, int]) -> NDArray[Any]:
 
 def block_exponents(maxima: NDArray[Any]) -> NDArray[np.int64]:
     """Return floor(log2(max |x|)) of every block, held to what 8 bits say; the least for blocks of zeros."""
+    if maxima.dtype == np.float32:
+        # the exponent field, which is 0 for zeros and all that is smaller than 2**-126
+        return (np.ascontiguousarray(maxima).view(np.int32).astype(np.int64) >> 23) - 127
     return np.clip(leading_exponents(maxima) - 1, LEAST_EXPONENT, LARGEST_EXPONENT)
 
 
@@ -154,13 +157,12 @@ def block_codes(
     Blocks of no bits are zero. With ``turned``, random words are in the order (R, C, P).
     """
     shift = exponents + 2 - bits
-    largest = np.where(bits > 0, (np.int64(1) << np.maximum(bits - 1, 0)) - 1, 0)
     word = FixedFormat(word_bits=max(int(bits.max()), 2), frac_bits=0, signed=True)
     codes, (zeros, vanished, saturated) = code_blocks(
         x,
         block,
-        np.ldexp(1.0, -shift),
-        largest,
+        shift,
+        bits,
         storage_dtype(word.word_bits, word.signed),
         mode=MODES[rounding],
         words=random_words(random, x.size) if random is not None else np.zeros(1, np.uint32),

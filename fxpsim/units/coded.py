@@ -9,7 +9,7 @@ taken away behind the multipliers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -84,6 +84,7 @@ class CodedOperand:
     source: tuple[str, Any] | None = None
     zero: int = 0
     cut: tuple[int, ...] = ()
+    _parts: Any = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -106,12 +107,20 @@ class CodedOperand:
     @property
     def shifts(self) -> bool:
         """Whether reading the codes takes shifts alone: power-of-two steps, no offset."""
-        return self.products is None and not self.offset.any() and bool((np.frexp(self.step)[0] == 0.5).all())
+        return self.products is None and not self.offset.any() and self._step_parts[0]
 
     @property
     def exponents(self) -> np.ndarray:
         """Binary exponents of power-of-two steps."""
-        return np.frexp(self.step)[1] - 1
+        return self._step_parts[1]
+
+    @property
+    def _step_parts(self) -> tuple[bool, np.ndarray]:
+        """Whether all steps are powers of two, and their exponents; found once, for all products."""
+        if self._parts is None:
+            mantissas, exponents = np.frexp(self.step)
+            self._parts = bool((mantissas == 0.5).all()), exponents - 1
+        return self._parts
 
     @property
     def spread(self) -> CodedOperand:

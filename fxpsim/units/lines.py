@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fxpsim.kernels import mac
+from fxpsim.kernels.coding.sums import sum_first, sum_last
 from fxpsim.numerics import Overflow
 from fxpsim.units.coded import BOUND_NAMES, CodedOperand
 
@@ -139,7 +140,10 @@ def _summed(codes: np.ndarray, axis: int | None) -> np.ndarray:
     if axis is None:
         return codes
     narrow = codes.dtype.itemsize <= 2 and codes.shape[axis] < 1 << 15
-    return codes.sum(axis=axis, keepdims=True, dtype=np.int32 if narrow else np.int64)
+    dtype = np.int32 if narrow else np.int64
+    if axis in (0, codes.ndim - 1) and codes.size:
+        return sum_first(codes, dtype) if axis == 0 else sum_last(codes, dtype)
+    return codes.sum(axis=axis, keepdims=True, dtype=dtype)
 
 
 def _largest(codes: np.ndarray) -> int:

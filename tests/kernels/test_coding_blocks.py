@@ -17,11 +17,11 @@ WORD = FixedFormat(word_bits=8, frac_bits=0)
 @pytest.mark.parametrize("mode", list(MODES))
 def test_blocks_round_as_rows_do(mode, turned):
     x = (np.arange(5 * 2 * 6).reshape(5, 2, 6) - 30) / 7
-    factor, largest = np.full((2, 2, 3), 4.0), np.full((2, 2, 3), 127)
-    factor[1, 1, 2], largest[0, 0, 0] = 0.5, 0
+    shift, bits = np.full((2, 2, 3), -2), np.full((2, 2, 3), 8)
+    shift[1, 1, 2], bits[0, 0, 0] = 1, 0
     source = RandomBits(seed=2)
     words = random_words(source, x.size)
-    codes, _ = code_blocks(x, (3, 2), factor, largest, np.int8, mode=MODES[mode], words=words, turned=turned)
+    codes, _ = code_blocks(x, (3, 2), shift, bits, np.int8, mode=MODES[mode], words=words, turned=turned)
 
     def rounded(by):
         ordered = np.ascontiguousarray(x.swapaxes(1, 2)) if turned else x
@@ -37,11 +37,11 @@ def test_blocks_round_as_rows_do(mode, turned):
 def test_counts_and_magnitudes_of_large_tensors():
     x = (np.random.default_rng(1).standard_normal((9, 700, 5)) * 20).astype(np.float32)
     x[:, ::9] = 0
-    largest = np.full((3, 700, 3), 7)
-    largest[:, ::5] = 0
-    factor = np.full(largest.shape, 0.25)
-    codes, counts = code_blocks(x, (4, 2), factor, largest, np.int8, mode=0, words=np.zeros(1, np.uint32))
-    limits = repeated(largest, (4, 1, 2), x.shape)
+    bits = np.full((3, 700, 3), 4)
+    bits[:, ::5] = 0
+    shift = np.full(bits.shape, 2)
+    codes, counts = code_blocks(x, (4, 2), shift, bits, np.int8, mode=0, words=np.zeros(1, np.uint32))
+    limits = repeated(np.where(bits > 0, 7, 0), (4, 1, 2), x.shape)
     assert np.array_equal(codes, np.clip(np.rint(x / 4.0), -limits, limits))
     zero = codes == 0
     beyond = (np.abs(x / 4.0) > limits + 0.5) & (limits > 0)

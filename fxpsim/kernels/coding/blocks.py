@@ -40,8 +40,8 @@ def magnitude_bits(x: NDArray[np.float32], block: tuple[int, int]) -> NDArray[np
 def code_blocks(
     x: NDArray[np.floating[Any]],
     block: tuple[int, int],
-    factor: NDArray[np.float64],
-    largest: NDArray[np.int64],
+    shift: NDArray[np.integer],
+    bits: NDArray[np.integer],
     dtype: Any,
     *,
     mode: int,
@@ -55,8 +55,8 @@ def code_blocks(
     x : ndarray (rows, positions, columns)
     block : (int, int)
         Rows and columns of a block.
-    factor, largest : ndarray (ceil(rows / block[0]), positions, ceil(columns / block[1]))
-        What multiplies the elements of a block, a power of two; the magnitude of the last code (0: a block of zeros).
+    shift, bits : ndarray (ceil(rows / block[0]), positions, ceil(columns / block[1]))
+        Binary exponent of a block's step, and the word length of its codes, which are symmetric (0: a block of zeros).
     dtype : type
         Of the codes.
     mode : int
@@ -73,8 +73,12 @@ def code_blocks(
     units = -(-rows // block[0]) * parts
     counts = np.zeros((units, 3), np.int64)
     sizes = np.array([*block, step, parts, mode, turned], np.int64)
-    limits = largest.astype(np.float64)
-    parallel_for(_code, units, np.ascontiguousarray(x), factor, limits, sizes, words, out, counts)
+    # what multiplies the elements, by the shift, and the last code, by the bits
+    least = int(shift.min())
+    factors = np.ldexp(1.0, -np.arange(least, int(shift.max()) + 1))
+    limits = np.array([0.0, *(2.0 ** np.arange(int(bits.max())) - 1)])
+    tables = shift.astype(np.int32) - np.int32(least), bits.astype(np.uint8), factors, limits
+    parallel_for(_code, units, np.ascontiguousarray(x), *tables, sizes, words, out, counts)
     zeros, vanished, saturated = counts.sum(axis=0).tolist()
     return out, (zeros, vanished, saturated)
 
@@ -103,17 +107,17 @@ def _magnitudes(begin, end, bits, sizes, out):
 
 
 @kernel
-def _spread(lines, wide, columns, out):
-    """Repeat every entry of a few lines ``wide`` times."""
+def _spread(lines, table, wide, columns, out):
+    """Look every entry of a few lines up and repeat what it says ``wide`` times."""
     for p in range(lines.shape[0]):
         for b in range(lines.shape[1]):
-            v = lines[p, b]
+            v = table[lines[p, b]]
             for i in range(p * columns + b * wide, p * columns + min((b + 1) * wide, columns)):
                 out[i] = v
 
 
 @kernel
-def _code(begin, end, x, factor, largest, sizes, words, out, counts):
+def _code(begin, end, x, shift, bits, factors, limits, sizes, words, out, counts):
     tall, wide, step, parts, mode, turned = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
     rows, positions, columns = x.shape
     room = min(step, positions) * columns
@@ -122,8 +126,8 @@ def _code(begin, end, x, factor, largest, sizes, words, out, counts):
         block, first = unit // parts, (unit % parts) * step
         last = min(first + step, positions)
         size = (last - first) * columns
-        _spread(factor[block, first:last], wide, columns, fs)
-        _spread(largest[block, first:last], wide, columns, tops)
+        _spread(shift[block, first:last], factors, wide, columns, fs)
+        _spread(bits[block, first:last], limits, wide, columns, tops)
         zeros, vanished, saturated = 0, 0, 0
         for r in range(block * tall, min((block + 1) * tall, rows)):
             ws = mine[:size]
