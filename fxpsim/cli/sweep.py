@@ -39,8 +39,8 @@ def sweep(
     planned = plan(loaded, path, data_dir=data_dir)
     # all first seeds before the second ones: a study that is cut short has something of everything
     in_order = sorted(planned, key=lambda run: loaded.seeds.index(run.seed))
-    todo = [] if tables else [run for run in in_order if only in run.name]
-    found = [(run, _state(folder / run.name, run)) for run in todo]
+    chosen = [] if tables else [run for run in in_order if only in run.name]
+    found = [(run, _state(folder / run.name, run)) for run in chosen]
     _refuse_changed(folder, [run for run, state in found if state == "changed"], redo)
     each = threads or max((os.cpu_count() or 1) // jobs, 1)
     commands = [_job(folder, run, state, each) for run, state in found if state != "done"]

@@ -93,12 +93,12 @@ def batches(
         )
     order = epoch_order(len(split), seed=seed, epoch=epoch) if shuffle else np.arange(len(split))
     random = words(seed=seed, purpose=Purpose.AUGMENT, epoch=epoch, size=len(split)) if steps else None
-    todo = range(start, batch_count(split, batch=batch, drop_last=drop_last))
+    numbers = range(start, batch_count(split, batch=batch, drop_last=drop_last))
 
     def make(index: int) -> Batch:
         return _make(split, order[index * batch : (index + 1) * batch], random, steps)
 
-    return _ahead(make, todo, prefetch) if prefetch else map(make, todo)
+    return _ahead(make, numbers, prefetch) if prefetch else map(make, numbers)
 
 
 def _make(split: Split, chosen: np.ndarray, random: np.ndarray | None, steps: tuple[Augmentation, ...]) -> Batch:
@@ -108,12 +108,12 @@ def _make(split: Split, chosen: np.ndarray, random: np.ndarray | None, steps: tu
     return Batch(inputs, split.targets[chosen])
 
 
-def _ahead(make: Callable[[int], Batch], todo: range, depth: int) -> Iterator[Batch]:
-    """Yield ``make(i)`` for each i of ``todo``, keeping ``depth`` of them under way in one thread."""
+def _ahead(make: Callable[[int], Batch], numbers: range, depth: int) -> Iterator[Batch]:
+    """Yield ``make(i)`` for each i of ``numbers``, keeping ``depth`` of them under way in one thread."""
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fxpsim-batches")
     pending: deque[Future[Batch]] = deque()
     try:
-        for index in todo:
+        for index in numbers:
             pending.append(pool.submit(make, index))
             if len(pending) > depth:
                 yield pending.popleft().result()
