@@ -69,7 +69,7 @@ class Contraction:
     def spec(self, item: int = 0) -> mac.MacSpec:
         """Return the specification for the MAC kernels."""
         rules = self.rules
-        key0, key1 = self.key(item)
+        key0, key1 = self.key(item) if rules.rounding.is_stochastic else (0, 0)
         rounds = self.shift > 0 or rules.rounding is Rounding.JAM
         return mac.MacSpec(
             word_bits=self.format.word_bits,

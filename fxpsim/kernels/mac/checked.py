@@ -37,7 +37,7 @@ def write_checked(w: Writer) -> Any:
     fast, keep, slow, after = (builder.append_basic_block(name) for name in ("fast", "keep", "slow", "after"))
 
     def chunk(k: Any, state: list[Any]) -> list[Any]:
-        *sums, far, counts = state
+        *sums, far, count = state
         end = w.end_of_chunk(k)
         builder.cbranch(far, slow, fast)
 
@@ -54,22 +54,20 @@ def write_checked(w: Writer) -> Any:
         builder.branch(after)
 
         builder.position_at_end(slow)
-        counted = _one_by_one(w, k, end, counts)
+        counted = _one_by_one(w, k, end, count)
         redone = w.load_sums(w.sums_at)
-        changed = builder.icmp_unsigned("!=", counted, counts)
-        still_far = _any(w, changed) if w.is_float else _any_beyond(w, redone)
+        still_far = builder.icmp_unsigned("!=", counted, count) if w.is_float else _any_beyond(w, redone)
         slow_end = builder.block
         builder.branch(after)
 
         builder.position_at_end(after)
         return [
             _either(builder, (quick, keep), (careful, slow_end))
-            for quick, careful in zip([*added, I1(0), counts], [*redone, still_far, counted], strict=True)
+            for quick, careful in zip([*added, I1(0), count], [*redone, still_far, counted], strict=True)
         ]
 
     far = I1(0) if w.is_float else _any_beyond(w, start)
-    state = [*start, far, w.no_counts()]
-    return w.total(loop(builder, I64(0), w.groups, state, chunk, w.period)[-1])
+    return loop(builder, I64(0), w.groups, [*start, far, I64(0)], chunk, w.period)[-1]
 
 
 def write_every(w: Writer) -> Any:
@@ -91,19 +89,19 @@ def write_every(w: Writer) -> Any:
         visit, after = builder.append_basic_block("visit"), builder.append_basic_block("after")
         builder.cbranch(_any(w, builder.icmp_unsigned(">", largest, w.limits[1])), visit, after)
         builder.position_at_end(visit)
-        inside, counts = w.visit(sums, state[-1])
+        inside, count = w.visit(sums, state[-1])
         visited = builder.block
         builder.branch(after)
         builder.position_at_end(after)
         return [
             _either(builder, (quick, before), (careful, visited))
-            for quick, careful in zip([*sums, state[-1]], [*inside, counts], strict=True)
+            for quick, careful in zip([*sums, state[-1]], [*inside, count], strict=True)
         ]
 
     start = [builder.sub(total, low) for total in w.load_sums(w.from_at)]
-    *sums, counts = loop(builder, I64(0), w.groups, [*start, w.no_counts()], group)
+    *sums, count = loop(builder, I64(0), w.groups, [*start, I64(0)], group)
     w.store_sums(w.sums_at, [builder.add(total, low) for total in sums])
-    return w.total(counts)
+    return count
 
 
 def _either(builder: Any, *choices: tuple[Any, Any]) -> Any:
@@ -147,8 +145,8 @@ def _clamped_step(w: Writer, rows: list[Any], k: Any, state: list[Any]) -> list[
     return [*inside, bits]
 
 
-def _one_by_one(w: Writer, begin: Any, end: Any, counts: Any) -> Any:
-    """Add the products of a chunk to the stored sums one after the other; return the new counts.
+def _one_by_one(w: Writer, begin: Any, end: Any, count: Any) -> Any:
+    """Add the products of a chunk to the stored sums one after the other; return the new count.
 
     A few rows go together, so that their chains of dependent instructions overlap.
     """
@@ -161,7 +159,7 @@ def _one_by_one(w: Writer, begin: Any, end: Any, counts: Any) -> Any:
         size = together * tile.vectors
 
         def group(k: Any, state: list[Any]) -> list[Any]:
-            *sums, counts = state
+            *sums, count = state
             b = w.load_b(k)
             words = [w.load_a(row, k) for row in at]
             for part in range(tile.lane.group):
@@ -169,14 +167,14 @@ def _one_by_one(w: Writer, begin: Any, end: Any, counts: Any) -> Any:
                 a = [w.repeat(_part_of_a(w, word, part)) for word in words]
                 pairs = [(x, y) for x in a for y in columns]
                 sums = [_add_product(w, total, x, y) for total, (x, y) in zip(sums, pairs, strict=True)]
-                sums, counts = w.visit(sums, counts)
-            return [*sums, counts]
+                sums, count = w.visit(sums, count)
+            return [*sums, count]
 
-        *sums, counts = loop(builder, begin, end, [*w.load_sums(sums_at, size), state[0]], group)
+        *sums, count = loop(builder, begin, end, [*w.load_sums(sums_at, size), state[0]], group)
         w.store_sums(sums_at, sums)
-        return [counts]
+        return [count]
 
-    return loop(builder, I64(0), I64(tile.rows), [counts], rows, I64(together))[0]
+    return loop(builder, I64(0), I64(tile.rows), [count], rows, I64(together))[0]
 
 
 def _add_product(w: Writer, total: Any, a: Any, b: Any) -> Any:

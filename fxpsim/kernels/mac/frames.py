@@ -5,13 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from fxpsim.kernels.jit import compile_source
+from fxpsim.kernels.jit import compile_source, kernel
 from fxpsim.kernels.mac.moves import transpose_block
-from fxpsim.kernels.mac.packing import aligned_empty
 from fxpsim.kernels.mac.tables import Frame
-from fxpsim.kernels.threads import inline, parallel_for
+from fxpsim.kernels.memory import empty
+from fxpsim.kernels.threads import inline, parallel_for, threads
 
 _WORTH_SHARING = 1 << 16  # elements
+_PIECE = 1 << 13  # elements that a thread converts at a time
+_OWN_BYTES = 1 << 19  # of an image that stays in a core's own cache beside a panel and the sums
 
 
 def framed(operand: np.ndarray, frame: Frame, dtype: type[np.generic], empty: float | np.number) -> np.ndarray:
@@ -130,6 +132,32 @@ def _planar(dtype: str, part: str) -> Any:
     return compile_source(name, source, {"np": np, **squares})
 
 
+@kernel
+def _convert(begin, end, source, copies):
+    """Write pieces of an array, in another type, into its copies, one copy after the other."""
+    pieces = (source.size + _PIECE - 1) // _PIECE
+    for unit in range(begin, end):
+        first = unit % pieces * _PIECE
+        part, into = source[first : first + _PIECE], copies[unit // pieces, first : first + _PIECE]
+        for i in range(into.size):
+            into[i] = part[i]
+
+
+def copies_of(operand: np.ndarray, frame: Frame, dtype: str) -> np.ndarray | None:
+    """Return the flat image of a frame in another type, once for each thread; None where one for all is as good.
+
+    A thread writes the copy that it reads. To overwrite memory that another core has read since, and to read what
+    another core has written, takes longer than the conversion as long as the image stays in the core's own cache.
+    """
+    small = operand.size * np.dtype(dtype).itemsize <= _OWN_BYTES and operand.size >= _WORTH_SHARING
+    if threads() == 1 or operand.dtype == dtype or not (small and frame.holds(operand.shape)):
+        return None
+    copies = empty((threads(), operand.size), dtype)
+    flat = np.ascontiguousarray(operand).reshape(-1)
+    parallel_for(_convert, threads() * -(-flat.size // _PIECE), flat, copies)
+    return copies
+
+
 def image_of(
     operand: np.ndarray,
     frame: Frame,
@@ -164,17 +192,17 @@ def image_of(
     if frame.holds(values.shape) and not (slack or bias or parts != ("",)):
         return values.reshape(-1)
     share = parallel_for if frame.size >= _WORTH_SHARING else inline
-    image = aligned_empty(len(parts) * frame.size + slack, dtype)
+    image = empty(len(parts) * frame.size + slack, dtype, smallest=0)
     image[len(parts) * frame.size :] = 0
-    empty = image.dtype.type(bias)
+    nothing = image.dtype.type(bias)
     for i, part in enumerate(parts):
         out = image[i * frame.size : (i + 1) * frame.size]
         if frame.phases:
             blocks = -(-frame.channels // _BLOCK)
             where = (frame.height, frame.top, frame.left, frame.phases, frame.planar_columns, blocks)
-            share(_planar(dtype, part), frame.images * blocks, values, out, *where, empty)
+            share(_planar(dtype, part), frame.images * blocks, values, out, *where, nothing)
         else:
             where = (frame.height, frame.top, frame.step[0], frame.left, frame.width)
             pitch = (frame.channels, frame.step[1])
-            share(_interleaved(dtype, part), frame.images * frame.height, values, out, *where, pitch, empty)
+            share(_interleaved(dtype, part), frame.images * frame.height, values, out, *where, pitch, nothing)
     return image

@@ -54,3 +54,9 @@ def call(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
     if function is None:
         function = ir.Function(module, ir.FunctionType(result, [a.type for a in arguments]), name)
     return builder.call(function, arguments)
+
+
+def ones(builder: Any, mask: Any) -> Any:
+    """Return how many lanes of a mask (of up to 64) are set, in 64 bits."""
+    bits = builder.bitcast(mask, ir.IntType(mask.type.count))
+    return builder.ctpop(builder.zext(bits, I64) if mask.type.count < 64 else bits)

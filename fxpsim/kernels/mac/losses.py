@@ -20,16 +20,15 @@ import numpy as np
 
 from fxpsim.kernels.jit import kernel
 from fxpsim.kernels.mac.bounds import Bounds
-from fxpsim.kernels.mac.census import Key, along_rows, census_of_a
+from fxpsim.kernels.mac.census import Key, matches
 from fxpsim.kernels.mac.frames import framed
 from fxpsim.kernels.mac.spec import MacSpec
 from fxpsim.kernels.mac.task import Task
-from fxpsim.kernels.threads import inline, parallel_for
+from fxpsim.kernels.threads import parallel_for
 from fxpsim.numerics import Rounding
 
 _SIGNS = (Key.POSITIVE, Key.NEGATIVE)
 _OVERHEAD = 64  # comparisons that take as long as the limits for one code of a
-_WORTH_SHARING = 1 << 19  # pairs of counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,48 +94,17 @@ def flush_limits(rounding: Rounding, shift: int) -> tuple[int, int]:
             return 0, 0
 
 
-@kernel
-def _matched(begin, end, a, b, totals):
-    """Pair the codes of a of each class with the codes of b that do not pass the class's threshold; a unit is a class.
-
-    ``a[i] - a[i + 1]`` are of class i; ``b[0] - b[i + 1]`` pass the first threshold, but not the class's own.
-    """
-    first = b[0]
-    for i in range(begin, end):
-        here, beyond, passing = a[i], a[i + 1], b[i + 1]
-        total = np.int64(0)
-        for k in range(first.size):
-            total += np.int64(here[k] - beyond[k]) * np.int64(first[k] - passing[k])
-        totals[i] = total
-
-
-def _matches(a: np.ndarray, b: np.ndarray) -> int:
-    """Return how many pairs of a code of a and one of b match, over all k; see :func:`_matched`."""
-    totals = np.empty(len(a) - 1, np.int64)
-    share = parallel_for if a.size >= _WORTH_SHARING else inline
-    share(_matched, totals.size, a, b, totals)
-    return int(totals.sum())
-
-
 @lru_cache(maxsize=256)
 def _powers(last: int, bound: int) -> tuple[int, ...]:
     """Return 1, 2, 4 ... 2^last; the powers above all lowest bits are as good as the next one, and shorter."""
     return tuple(1 << min(zeros, max(1, bound).bit_length()) for zeros in range(last + 1))
 
 
-def _by_zeros(task: Task, group: int, last: int, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many codes of a, and of b, have at least 0 ... last trailing zeros, at each k."""
-    a = census_of_a(task, group, Key.LOWEST_BIT, _powers(last, bounds.a))
-    return a, along_rows(task.b[group], Key.LOWEST_BIT, _powers(last, bounds.b))
-
-
 def _inexact(task: Task, shift: int, bounds: Bounds) -> int:
     """Count the products with fewer than ``shift`` trailing zeros; zero has more."""
-    total = 0
-    for group in range(len(task.b)):
-        a, b = _by_zeros(task, group, shift, bounds)
-        total += _matches(a, np.concatenate([b[:1], b[:0:-1]]))
-    return total
+    powers = _powers(shift, bounds.b)
+    a, b = (Key.LOWEST_BIT, _powers(shift, bounds.a)), (Key.LOWEST_BIT, (powers[0], *powers[:0:-1]))
+    return sum(matches(task, group, a, b) for group in range(len(task.b)))
 
 
 def _odd(task: Task, shift: int, bounds: Bounds) -> int:
@@ -177,10 +145,7 @@ def _within(task: Task, limit: int, bounds: Bounds, a_key: Key, b_key: Key) -> i
     begins, too_large = _groups(limit, max(1, bounds.a), max(1, bounds.b))
     if len(begins) == 1:
         return 0
-    return sum(
-        _matches(census_of_a(task, group, a_key, begins), along_rows(matrix, b_key, too_large))
-        for group, matrix in enumerate(task.b)
-    )
+    return sum(matches(task, group, (a_key, begins), (b_key, too_large)) for group in range(len(task.b)))
 
 
 @kernel

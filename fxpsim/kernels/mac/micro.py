@@ -49,13 +49,13 @@ def _write_clamped(w: Writer) -> Any:
         sums = loop(w.builder, k, end, state[:-1], lambda k, sums: w.step(rows, k, sums))
         if w.tile.rounding == "nearest":
             sums = without_bias(w, sums, w.builder.sub(end, k))
-        inside, counts = w.visit(sums, state[-1])
-        return [*inside, counts]
+        inside, count = w.visit(sums, state[-1])
+        return [*inside, count]
 
-    start = [*w.load_sums(w.from_at), w.no_counts()]
-    *sums, counts = loop(w.builder, I64(0), w.groups, start, chunk, w.period)
+    start = [*w.load_sums(w.from_at), I64(0)]
+    *sums, count = loop(w.builder, I64(0), w.groups, start, chunk, w.period)
     w.store_sums(w.sums_at, sums)
-    return w.total(counts)
+    return count
 
 
 @lru_cache(maxsize=256)

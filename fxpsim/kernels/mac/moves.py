@@ -8,7 +8,20 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from fxpsim.kernels.mac.ir_tools import ELEMENTS, I8, I32, I64, address, call, load, opaque, repeat, shuffle, store
+from fxpsim.kernels.mac.ir_tools import (
+    ELEMENTS,
+    I8,
+    I32,
+    I64,
+    address,
+    call,
+    load,
+    ones,
+    opaque,
+    repeat,
+    shuffle,
+    store,
+)
 from fxpsim.kernels.mac.writer import loop
 
 
@@ -110,15 +123,6 @@ def _shifted(builder: Any, value: Any, bits: int) -> Any:
     return builder.shl(value, ir.Constant(value.type, [bits] * value.type.count))
 
 
-def _sum_of_lanes(builder: Any, value: Any) -> Any:
-    """Return the sum of unsigned lanes, in 32 bits."""
-    lanes, width = value.type.count, value.type.element.width
-    if width != 32:
-        wide = ir.VectorType(I32, lanes)
-        value = builder.zext(value, wide) if width < 32 else builder.trunc(value, wide)
-    return call(builder, f"llvm.vector.reduce.add.v{lanes}i32", I32, value)
-
-
 def _joined(builder: Any, a: Any, b: Any) -> Any:
     n = a.type.count
     return shuffle(builder, a, b, [index for i in range(n) for index in (i, n + i)])
@@ -157,12 +161,15 @@ def count_passing(dtype: str, lanes: int, limits: int, summed: bool) -> Any:
 
             def step(i: Any, state: list[Any]) -> list[Any]:
                 vector = load(builder, builder.add(keys, builder.mul(i, pitch)), kind)
-                passing = [builder.sext(builder.icmp_unsigned(">=", vector, limit), kind) for limit in repeated]
-                return [builder.sub(total, one) for total, one in zip(state, passing, strict=True)]
+                passing = [builder.icmp_unsigned(">=", vector, limit) for limit in repeated]
+                if summed:
+                    return [builder.add(total, ones(builder, mask)) for total, mask in zip(state, passing, strict=True)]
+                return [builder.sub(total, builder.sext(one, kind)) for total, one in zip(state, passing, strict=True)]
 
-            totals = loop(builder, I64(0), steps, [ir.Constant(kind, [0] * lanes)] * limits, step)
+            nothing = I64(0) if summed else ir.Constant(kind, [0] * lanes)
+            totals = loop(builder, I64(0), steps, [nothing] * limits, step)
             for t, total in enumerate(totals):
-                value = _sum_of_lanes(builder, total) if summed else total
+                value = builder.trunc(total, I32) if summed else total
                 store(builder, value, address(builder, counts, (I64(t), 4 if summed else lanes * size)))
             return I64(0)
 

@@ -37,41 +37,40 @@ def write_nearest(w: Writer) -> Any:
     rows = [w.row_address(I64(i)) for i in range(w.tile.rows)]
     low, high = w.limits
     span = builder.sub(high, low)
-    no = ir.Constant(ir.IntType(1), 0)
+    no, nothing = ir.Constant(ir.IntType(1), 0), ir.Constant(w.sum_type, [0] * w.count)
     fast, keep, slow, after = (builder.append_basic_block(name) for name in ("fast", "keep", "slow", "after"))
 
     def collected(total: Any, begin: Any, largest: Any) -> tuple[Any, Any]:
         distance = builder.sub(total, begin)
         return total, builder.select(builder.icmp_unsigned(">", distance, largest), distance, largest)
 
-    def counted(total: Any, begin: Any, counts: Any) -> tuple[Any, Any]:
+    def counted(total: Any, begin: Any, count: Any) -> tuple[Any, Any]:
         end = builder.add(begin, span)
         inside = builder.select(builder.icmp_signed(">", total, begin), total, begin)
         inside = builder.select(builder.icmp_signed("<", inside, end), inside, end)
-        changed = builder.icmp_signed("!=", inside, total)
-        return inside, builder.select(changed, builder.add(counts, w.numbers[-1]), counts)
+        return inside, w.count_changed(count, builder.icmp_signed("!=", inside, total))
 
     def chunk(k: Any, state: list[Any]) -> list[Any]:
-        *sums, far, counts = state
+        *sums, far, count = state
         end = w.end_of_chunk(k)
         builder.cbranch(far, slow, fast)
 
         builder.position_at_end(fast)
-        *added, largest = _pairs(w, rows, k, end, [*sums, w.no_counts()], collected)
+        *added, largest = _pairs(w, rows, k, end, [*sums, nothing], collected)
         beyond = builder.icmp_unsigned(">", largest, span)
         builder.cbranch(_any(w, beyond), slow, keep)
         builder.position_at_end(keep)
         builder.branch(after)
 
         builder.position_at_end(slow)
-        *clamped, more = _pairs(w, rows, k, end, [*sums, counts], counted)
-        still_far = _any(w, builder.icmp_unsigned("!=", more, counts))
+        *clamped, more = _pairs(w, rows, k, end, [*sums, count], counted)
+        still_far = builder.icmp_unsigned("!=", more, count)
         slow_end = builder.block
         builder.branch(after)
 
         builder.position_at_end(after)
         outcome = []
-        for quick, careful in zip([*added, no, counts], [*clamped, still_far, more], strict=True):
+        for quick, careful in zip([*added, no, count], [*clamped, still_far, more], strict=True):
             phi = builder.phi(quick.type)
             phi.add_incoming(quick, keep)
             phi.add_incoming(careful, slow_end)
@@ -79,9 +78,9 @@ def write_nearest(w: Writer) -> Any:
         return outcome
 
     start = [builder.sub(total, low) for total in w.load_sums(w.from_at)]
-    *sums, _, counts = loop(builder, I64(0), w.groups, [*start, no, w.no_counts()], chunk, w.period)
+    *sums, _, count = loop(builder, I64(0), w.groups, [*start, no, I64(0)], chunk, w.period)
     w.store_sums(w.sums_at, [builder.add(total, low) for total in sums])
-    return w.total(counts)
+    return count
 
 
 def _any(w: Writer, mask: Any) -> Any:

@@ -25,11 +25,6 @@ from fxpsim.kernels.threads import inline, parallel_for
 _WORTH_SHARING = 1 << 16  # elements
 
 
-def aligned_empty(size: int, dtype: str) -> np.ndarray:
-    """Return an uninitialized flat array that begins at a cache line: a register load that crosses one takes longer."""
-    return empty(size, dtype, smallest=0)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Packed:
     """The operand b of one group.
@@ -46,6 +41,8 @@ class Packed:
         only).
     peaks : ndarray of int64
         Largest sum of absolute values of a column in ``CHUNK`` consecutive groups of each segment (integer lanes only).
+    measured : bool
+        Whether ``sums``, ``sizes`` and ``peaks`` hold anything.
     known : int, optional
         The magnitude, where it was measured otherwise.
     """
@@ -57,6 +54,7 @@ class Packed:
     sums: np.ndarray
     sizes: np.ndarray
     peaks: np.ndarray
+    measured: bool
     known: int | None = None
 
     @cached_property
@@ -76,8 +74,8 @@ class Packed:
 
 
 _SOURCE = '''\
-def {name}(begin, end, b, source, data, groups, sums, sizes, peaks):
-    """Pack segments of panels{title}, {group} consecutive k at a time."""
+def {name}(begin, end, b, direct, source, data, groups, sums, sizes, peaks):
+    """Pack segments of panels{title}, {group} consecutive k at a time; ``direct``: b has this type."""
     segments, pitch = sums.shape[1], b.shape[1]
     stage = np.zeros(({group}, {width}), np.{dtype})
     totals = np.zeros((2, {width}), np.int32)
@@ -94,7 +92,7 @@ def {name}(begin, end, b, source, data, groups, sums, sizes, peaks):
         for g in range(segment * {segment}, min(groups, (segment + 1) * {segment})):
             target_at = data.ctypes.data + (panel * groups + g) * {width} * {group} * {out_size}
             k = source[g * {group}]
-            if k >= 0 and columns == {width} and source[g * {group} + {group} - 1] == k + {group} - 1:
+            if direct and k >= 0 and columns == {width} and source[g * {group} + {group} - 1] == k + {group} - 1:
                 pack(b.ctypes.data + (k * pitch + first) * {size}, pitch, target_at, sums_at, sizes_at)
             else:
                 for q in range({group}):
@@ -110,6 +108,25 @@ def {name}(begin, end, b, source, data, groups, sums, sizes, peaks):
         peaks[unit] = peak
 '''
 
+# a register of k alone is a piece of a row
+_SINGLE = '''\
+def {name}(begin, end, b, direct, source, data, groups, sums, sizes, peaks):
+    """Pack segments of panels of {dtype}, one k at a time, whatever type b has."""
+    segments, pitch = sums.shape[1], b.shape[1]
+    for unit in range(begin, end):
+        panel, segment = unit // segments, unit % segments
+        first = panel * {width}
+        columns = min({width}, pitch - first)
+        for g in range(segment * {segment}, min(groups, (segment + 1) * {segment})):
+            at = (panel * groups + g) * {width}
+            k = source[g]
+            taken = columns if k >= 0 else 0
+            target, line = data[at : at + taken], b[k, first : first + taken]
+            for j in range(target.size):
+                target[j] = line[j]
+            data[at + taken : at + {width}] = 0
+'''
+
 _MEASURE = """if (g + 1) % {chunk} == 0 or g == groups - 1:
                 for j in range({width}):
                     peak = max(peak, totals[1, j] - before[j])
@@ -122,7 +139,8 @@ def _compiled(lane: Lane, vectors: int, high: bool) -> Any:
     columns = lane.columns(cpu())
     name = f"mac_pack_{lane.name}_{vectors * columns}" + ("_high" if high else "")
     dtype = "int16" if high else lane.b_type
-    source = _SOURCE.format(
+    template = _SOURCE if measured or lane.group > 1 else _SINGLE
+    source = template.format(
         name=name,
         dtype=dtype,
         title=" of high bytes of int16" if high else f" of {dtype}",
@@ -138,14 +156,14 @@ def _compiled(lane: Lane, vectors: int, high: bool) -> Any:
 
 
 @kernel
-def _column_sizes(b):
-    """Return the sum of the magnitudes of each column."""
-    sizes = np.zeros(b.shape[1], np.int64)
+def largest_column(b, columns):
+    """Return the largest sum of the magnitudes of a column, among the first ones."""
+    sizes = np.zeros(min(columns, b.shape[1]), np.int64)
     for k in range(b.shape[0]):
-        line = b[k]
+        line = b[k, : sizes.size]
         for j in range(line.size):
             sizes[j] += abs(np.int64(line[j]))
-    return sizes
+    return sizes.max()
 
 
 def pack(
@@ -171,14 +189,15 @@ def pack(
     width = vectors * lane.columns(cpu())
     panels = -(-b.shape[1] // width)
     segments = -(-groups // lane.segment)
-    data = aligned_empty(panels * groups * width * lane.group, lane.b_type)
+    # from a cache line on: a register load that crosses one takes longer
+    data = empty(panels * groups * width * lane.group, lane.b_type, smallest=0)
     sums = np.empty((panels, segments, width), np.int64)
     sizes = np.empty((panels, segments, width), np.int64)
     peaks = np.zeros(panels * segments, np.int64)
-    values = b.astype("int16" if high else lane.b_type, copy=False)
+    direct = b.dtype == ("int16" if high else lane.b_type)
     run = _compiled(lane, vectors, high)
     share = parallel_for if b.size >= _WORTH_SHARING else inline
-    share(run, panels * segments, values, grouping.source, data, groups, sums, sizes, peaks)
+    share(run, panels * segments, b, direct, grouping.source, data, groups, sums, sizes, peaks)
     return Packed(
         data=data,
         width=width,
@@ -187,5 +206,6 @@ def pack(
         sums=sums,
         sizes=sizes,
         peaks=peaks,
-        known=int(_column_sizes(b).max()) if measured and not lane.measures else None,
+        measured=lane.measures,
+        known=int(largest_column(b, b.shape[1])) if measured and not lane.measures else None,
     )

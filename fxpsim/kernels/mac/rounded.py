@@ -23,8 +23,8 @@ import numpy as np
 
 from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac.bounds import Bounds, fits, holds
-from fxpsim.kernels.mac.frames import image_of
-from fxpsim.kernels.mac.packing import Packed, pack
+from fxpsim.kernels.mac.frames import copies_of, image_of
+from fxpsim.kernels.mac.packing import Packed, largest_column, pack
 from fxpsim.kernels.mac.rounding import LARGEST_SHIFT, NEAREST_OPERAND, NEAREST_PRODUCT, formula, nearest_anchor
 from fxpsim.kernels.mac.spec import MacSpec
 from fxpsim.kernels.mac.tables import single
@@ -35,6 +35,7 @@ from fxpsim.numerics import Overflow, Rounding
 
 _INT32 = 1 << 31
 _CACHED = 512  # products per segment: the shared part of b stays in the second-level cache
+_FEW = 16  # codes of a, columns of b
 _LARGEST_OPERAND = 1 << 24  # 128 of them are added up in 32 bits when b is measured
 
 
@@ -58,7 +59,7 @@ def rounded(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple
     grouping = single(task.contraction, lane.group, even=lane is NEAREST)
     rows, vectors = _shape(task.n, lane.columns(cpu()), cpu().registers)
     decided = holds(spec, bounds.k * _largest(spec, bounds), bounds.nonnegative)
-    packed = [pack(b, grouping, lane, vectors, measured=not decided) for b in task.b]
+    packed = [pack(b, grouping, lane, vectors) for b in task.b]
     plan = _plan(task, spec, bounds, None if decided else packed)
     if plan is None:
         return None
@@ -71,7 +72,10 @@ def rounded(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple
         if plan.clamp == "none":
             starts = _anchored(numbers[0], grouping.offsets.size, plan, packed[0])
     tile = Tile(lane=lane, rows=rows, vectors=vectors, clamp=plan.clamp, every=every, rounding=kind)
-    image = image_of(task.a, task.contraction.frame, lane.a_type, slack=lane.group - 1)
+    frame = task.contraction.frame
+    image = copies_of(task.a, frame, lane.a_type) if lane is NEAREST else None
+    if image is None:
+        image = image_of(task.a, frame, lane.a_type, slack=lane.group - 1)
     limits = (0, 0) if plan.clamp == "none" else (spec.min_code, spec.max_code)
     overflowed, max_abs = 0, 0
     for group, part in enumerate(packed):
@@ -118,7 +122,7 @@ def _plan(task: Task, spec: MacSpec, bounds: Bounds, packed: list[Packed] | None
     product = _largest(spec, bounds)
     largest = bounds.k * product
     if packed:
-        largest = min(largest, _from_data(task, spec, packed))
+        largest = _from_data(task, spec, packed, largest)
     proven = holds(spec, largest, bounds.nonnegative)
     if proven or spec.overflow is Overflow.WRAP:
         # an unsigned accumulator may wrap a small negative sum to a code that only 64 bits hold
@@ -162,10 +166,22 @@ def _nearest(spec: MacSpec, bounds: Bounds) -> bool:
     return spec.max_code - spec.min_code + product + nearest_anchor(spec.product_shift) < _INT32
 
 
-def _from_data(task: Task, spec: MacSpec, packed: list[Packed]) -> int:
-    """Return a bound of the sum of the magnitudes of rounded products."""
-    a_max = max(int(task.a.max()), -int(task.a.min()))
-    return (a_max * max(part.magnitude for part in packed) >> spec.product_shift) + task.k
+def _from_data(task: Task, spec: MacSpec, packed: list[Packed], largest: int) -> int:
+    """Return a bound of the sum of the magnitudes of rounded products, at most ``largest``."""
+
+    def bound(code: int, column: int) -> int:
+        return (code * column >> spec.product_shift) + task.k
+
+    if not packed[0].measured and spec.overflow is not Overflow.WRAP:
+        # a few codes tell in most cases that the data proves nothing
+        some = max(map(abs, task.a.reshape(-1)[:_FEW].tolist()))
+        if bound(some, int(largest_column(task.b[0], _FEW))) > spec.max_code:
+            return largest
+    if packed[0].measured:
+        column = max(part.magnitude for part in packed)
+    else:
+        column = max(int(largest_column(b, b.shape[1])) for b in task.b)
+    return min(largest, bound(max(int(task.a.max()), -int(task.a.min())), column))
 
 
 @lru_cache(maxsize=256)

@@ -62,7 +62,6 @@ def {name}(begin, end, image, base, rows, cols, b, starts, out, pitch, first, co
     groups = cols.size
     n_tiles = rows.size // {rows}
     n_blocks = (n_tiles + block - 1) // block
-    a_at = image.ctypes.data + base * {a_size}
     numbers_at = numbers.ctypes.data
     store = np.empty(block * tile_size + 16, np.{sum_type})
     skip = (-store.ctypes.data % 64) // {sum_size}
@@ -71,6 +70,8 @@ def {name}(begin, end, image, base, rows, cols, b, starts, out, pitch, first, co
     wide = np.empty({wide_size}, np.int64)
     for unit in range(begin, end):
         panel, tile0 = unit // n_blocks, unit % n_blocks * block
+        copy = unit * len(image) // len(notes)
+        a_at = image.ctypes.data + (copy * image.shape[1] + base) * {a_size}
         tiles = min(block, n_tiles - tile0)
         count = np.int64(0)
         for i in range(tile_size):
@@ -303,8 +304,8 @@ def run_tiles(
     contraction : Contraction
     cols : ndarray of int64
         Offset of each group of k.
-    image : ndarray, flat
-        The operand a in its frame.
+    image : ndarray, flat, or (copies, elements)
+        The operand a in its frame. Of several copies each thread reads one of its own.
     base : int
         Where the group begins in ``image``.
     packed : Packed
@@ -337,7 +338,7 @@ def run_tiles(
     share_tiles(contraction.rows.size * cols.size * tile.lane.group * columns)(
         _compiled(tile, reading, out.dtype.name),
         units,
-        image,
+        image.reshape(-1, image.shape[-1]),
         base,
         rows,
         cols,

@@ -19,6 +19,7 @@ from fxpsim.kernels.mac.ir_tools import (
     address,
     call,
     load,
+    ones,
     opaque,
     repeat,
     shuffle,
@@ -49,7 +50,6 @@ class Writer:
         self.zero = ir.Constant(self.sum_type, [0.0 if self.is_float else 0] * self.count)
         self.limits = repeat(builder, low, self.count), repeat(builder, high, self.count)
         self.bits_type = ir.VectorType(I64 if self.element is F64 else I32, self.count)
-        self.counts_type = self.bits_type
         self.numbers = []
         if tile.rounding != "none":
             self.numbers = [self.repeat(number) for number in load_numbers(builder, numbers_at)]
@@ -102,27 +102,18 @@ class Writer:
         products = [(a, vector) for a in map(self.repeat, words) for vector in b]
         return [self.multiply_add(total, a, vector) for total, (a, vector) in zip(sums, products, strict=True)]
 
-    def no_counts(self) -> Any:
-        """Return the counters' start."""
-        return ir.Constant(self.counts_type, [0] * self.count)
+    def count_changed(self, count: Any, mask: Any) -> Any:
+        """Return a counter plus the lanes of a mask: scalars, which the processor has beside its vectors."""
+        return self.builder.add(count, ones(self.builder, mask))
 
-    def visit(self, sums: list[Any], counts: Any) -> tuple[list[Any], Any]:
+    def visit(self, sums: list[Any], count: Any) -> tuple[list[Any], Any]:
         """Bring every sum into range and count those that were outside."""
         inside = []
         for total in sums:
             value, changed = self.clamp(total)
-            if self.numbers:
-                counts = self.builder.select(changed, self.builder.add(counts, self.numbers[-1]), counts)
-            else:
-                counts = self.builder.sub(counts, self.builder.sext(changed, self.counts_type))
+            count = self.count_changed(count, changed)
             inside.append(value)
-        return inside, counts
-
-    def total(self, counts: Any) -> Any:
-        """Return the sum of the counters."""
-        wide = ir.VectorType(I64, self.count)
-        counts = self.builder.zext(counts, wide) if counts.type.element is I32 else counts
-        return call(self.builder, f"llvm.vector.reduce.add.v{self.count}i64", I64, counts)
+        return inside, count
 
     def end_of_chunk(self, k: Any) -> Any:
         """Return where the chunk that begins at k ends."""
