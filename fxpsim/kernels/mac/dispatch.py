@@ -20,6 +20,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from fxpsim.kernels.extent import largest_magnitude
 from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac import blas, stepwise
 from fxpsim.kernels.mac.bounds import Bounds, fits, holds
@@ -170,7 +171,7 @@ def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[
     bias = _BIAS if lane.b_type == "int8" and not fits(task.a, bounds.a, 8, False) else 0
     packed = [pack(b, grouping, lane, vectors, measured=from_data) for b in task.b]
     if from_data:
-        a_max = max(int(task.a.max()), -int(task.a.min()))
+        a_max = largest_magnitude(task.a)
         largest = min(largest, a_max * max(part.magnitude for part in packed))
         if lane is INT64 and not holds(spec, largest, bounds.nonnegative):
             largest = min(largest, largest_sum(task))
@@ -237,7 +238,7 @@ def _gathered(task: Task, spec: MacSpec, bounds: Bounds, codes: np.ndarray) -> t
     if notes is None or notes[0]:
         return None
     own_results(found, task, codes)
-    return 0, max(int(codes.max()), -int(codes.min()))
+    return 0, largest_magnitude(codes)
 
 
 def _by_blas(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[int, int] | None:
@@ -288,7 +289,7 @@ def _checked(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tupl
     grouping = grouped(task.for_group(lane.group), lane.group)
     _, vectors = tile_shape(task.n, lane.columns(cpu()), cpu().registers)
     packed = [pack(b, grouping, lane, vectors) for b in task.b]
-    a_max = max(int(task.a.max()), -int(task.a.min()))
+    a_max = largest_magnitude(task.a)
     variation = a_max * max(part.peak for part in packed)
     threshold = spec.max_code - (variation + 1) // 2
     if threshold <= 0 or spec.max_code + variation >= lane.exact_below:
@@ -357,4 +358,4 @@ def _stepwise(task: Task, spec: MacSpec, out: np.ndarray) -> tuple[int, int, int
             columns=out.shape[1],
         )
         overflowed, flushed = overflowed + outside, flushed + vanished
-    return overflowed, max(int(out.max()), -int(out.min())), flushed
+    return overflowed, largest_magnitude(out), flushed

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from fxpsim.kernels.jit import compile_source
+from fxpsim.kernels.jit import compile_source, kernel
 from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac.frames import image_of
 from fxpsim.kernels.mac.micro import micro_kernel
@@ -235,15 +235,32 @@ def _together(packed: list[Packed], tops: list[Packed], aligned: bool) -> int | 
     ``aligned`` tells that two groups of words hold the codes of one group of bytes, so that both can be cut.
     """
     for each in (0, *range(_CACHED, 0, -1)) if aligned else (0,):
-        if max(_error(*parts, each) for parts in zip(packed, tops, strict=True)) < _ERROR_BELOW:
+        if all(_error(part.sizes, top.sizes, each) < _ERROR_BELOW for part, top in zip(packed, tops, strict=True)):
             return each
     return None
 
 
-def _error(part: Packed, top: Packed, each: int) -> int:
-    """Bound the error of all estimates: ``128 sum |b| + 32768 sum |l|`` of a column and a segment."""
-    b, rest = _added(part.sizes, 2 * each), _added(top.sizes, each)
-    return int((128 * b + _UNSIGNED * rest).max())
+@kernel
+def _error(sizes, rests, each):
+    """Bound the error of all estimates: ``128 sum |b| + 32768 sum |l|`` of a column and ``each`` segments (0: all)."""
+    panels, segments, width = rests.shape
+    step = each if each else segments
+    worst = np.int64(0)
+    total = np.empty(width, np.int64)
+    for panel in range(panels):
+        for g in range(0, segments, step):
+            total[:] = 0
+            for s in range(g, min(g + step, segments)):
+                line = rests[panel, s]
+                for j in range(width):
+                    total[j] += 32768 * line[j]
+            for s in range(2 * g if each else 0, min(2 * (g + step), sizes.shape[1]) if each else sizes.shape[1]):
+                line = sizes[panel, s]
+                for j in range(width):
+                    total[j] += 128 * line[j]
+            for j in range(width):
+                worst = max(worst, total[j])
+    return worst
 
 
 def _added(sums: np.ndarray, each: int) -> np.ndarray:

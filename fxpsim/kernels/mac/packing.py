@@ -23,6 +23,7 @@ from fxpsim.kernels.memory import empty
 from fxpsim.kernels.threads import inline, parallel_for
 
 _WORTH_SHARING = 1 << 16  # elements
+_SOME = 16  # columns that are looked at first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +157,7 @@ def _compiled(lane: Lane, vectors: int, high: bool) -> Any:
 
 
 @kernel
-def largest_column(b, columns):
+def _largest_column(b, columns):
     """Return the largest sum of the magnitudes of a column, among the first ones."""
     sizes = np.zeros(min(columns, b.shape[1]), np.int64)
     for k in range(b.shape[0]):
@@ -164,6 +165,16 @@ def largest_column(b, columns):
         for j in range(line.size):
             sizes[j] += abs(np.int64(line[j]))
     return sizes.max()
+
+
+def largest_column(b: np.ndarray) -> int:
+    """Return the largest sum of the magnitudes of a column."""
+    return int(_largest_column(b, b.shape[1]))
+
+
+def some_column(b: np.ndarray) -> int:
+    """Return the largest sum of the magnitudes of one of the first columns: what is too large for it needs no more."""
+    return int(_largest_column(b, _SOME))
 
 
 def pack(
@@ -207,5 +218,5 @@ def pack(
         sizes=sizes,
         peaks=peaks,
         measured=lane.measures,
-        known=int(largest_column(b, b.shape[1])) if measured and not lane.measures else None,
+        known=largest_column(b) if measured and not lane.measures else None,
     )

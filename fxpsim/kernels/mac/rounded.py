@@ -21,10 +21,11 @@ from functools import lru_cache
 
 import numpy as np
 
+from fxpsim.kernels.extent import largest_magnitude, some_magnitude
 from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac.bounds import Bounds, fits, holds
 from fxpsim.kernels.mac.frames import copies_of, image_of
-from fxpsim.kernels.mac.packing import Packed, largest_column, pack
+from fxpsim.kernels.mac.packing import Packed, largest_column, pack, some_column
 from fxpsim.kernels.mac.rounding import LARGEST_SHIFT, NEAREST_OPERAND, NEAREST_PRODUCT, formula, nearest_anchor
 from fxpsim.kernels.mac.spec import MacSpec
 from fxpsim.kernels.mac.tables import single
@@ -35,7 +36,6 @@ from fxpsim.numerics import Overflow, Rounding
 
 _INT32 = 1 << 31
 _CACHED = 512  # products per segment: the shared part of b stays in the second-level cache
-_FEW = 16  # codes of a, columns of b
 _LARGEST_OPERAND = 1 << 24  # 128 of them are added up in 32 bits when b is measured
 
 
@@ -172,16 +172,13 @@ def _from_data(task: Task, spec: MacSpec, packed: list[Packed], largest: int) ->
     def bound(code: int, column: int) -> int:
         return (code * column >> spec.product_shift) + task.k
 
-    if not packed[0].measured and spec.overflow is not Overflow.WRAP:
-        # a few codes tell in most cases that the data proves nothing
-        some = max(map(abs, task.a.reshape(-1)[:_FEW].tolist()))
-        if bound(some, int(largest_column(task.b[0], _FEW))) > spec.max_code:
-            return largest
     if packed[0].measured:
         column = max(part.magnitude for part in packed)
+    elif spec.overflow is not Overflow.WRAP and bound(some_magnitude(task.a), some_column(task.b[0])) > spec.max_code:
+        return largest  # a few codes tell in most cases that the data proves nothing
     else:
-        column = max(int(largest_column(b, b.shape[1])) for b in task.b)
-    return min(largest, bound(max(int(task.a.max()), -int(task.a.min())), column))
+        column = max(largest_column(b) for b in task.b)
+    return min(largest, bound(largest_magnitude(task.a), column))
 
 
 @lru_cache(maxsize=256)

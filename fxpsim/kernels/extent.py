@@ -1,0 +1,59 @@
+"""The largest magnitude in an array of codes, by all threads."""
+
+import numpy as np
+
+from fxpsim.kernels.jit import kernel
+from fxpsim.kernels.threads import inline, parallel_for
+
+_PIECE = 1 << 16  # elements of a work unit
+_SOME = 16  # codes that are looked at first
+
+
+@kernel
+def _extents(begin, end, codes, found):
+    """Note the smallest and the largest code of each piece, 0 included."""
+    for piece in range(begin, end):
+        part = codes[piece * 65536 : (piece + 1) * 65536]
+        low = high = codes.dtype.type(0)
+        for i in range(part.size):
+            low, high = min(low, part[i]), max(high, part[i])
+        found[piece, 0], found[piece, 1] = low, high
+
+
+@kernel
+def _magnitude(found):
+    largest = np.int64(0)
+    for i in range(len(found)):
+        largest = max(largest, -found[i, 0], found[i, 1])
+    return largest
+
+
+def largest_magnitude(codes: np.ndarray) -> int:
+    """Return the largest ``|code|``, 0 of none.
+
+    Parameters
+    ----------
+    codes : ndarray of integers
+        Above -2^63.
+
+    Examples
+    --------
+    >>> largest_magnitude(np.array([[3, -128], [100, 0]], np.int8))
+    128
+    """
+    flat = np.ascontiguousarray(codes).reshape(-1)
+    found = np.empty((-(-flat.size // _PIECE), 2), np.int64)
+    share = parallel_for if len(found) > 1 else inline
+    share(_extents, len(found), flat, found)
+    return int(_magnitude(found))
+
+
+def some_magnitude(codes: np.ndarray) -> int:
+    """Return a magnitude that occurs, the largest of a few codes: what is too large for it needs no look at the rest.
+
+    Examples
+    --------
+    >>> some_magnitude(np.array([[3, -5], [1, 0]], np.int8))
+    5
+    """
+    return max(map(abs, codes.reshape(-1)[:: max(1, codes.size // _SOME)].tolist()), default=0)
