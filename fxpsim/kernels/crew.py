@@ -5,6 +5,9 @@ All talk goes through the *board*, a piece of shared memory:
     functions   addresses: lead, and of the C library sched_yield, read, write; patience of an idle worker
     busy        1 while a thread leads; another thread that wants to lead meanwhile works alone
     job         thunk (the kernel's entry), data (its arguments), units per grab, number of members
+    high        how many slots may hold a job for later
+    slot 0      next unit and end, in one word; units that are not done; thunk, data
+    ...
     member 0    next unit and end of its share                          the leading thread
     member 1    next unit and end of its share | mail, pipe             a worker
     ...
@@ -13,9 +16,13 @@ The leader gives every member a share, puts ``OFFERED`` into the workers' mail a
 of its own share, then of the others', until none is left. At the end the leader takes back the offers that no worker
 has taken and waits for the workers that took theirs: a worker that the system does not let run costs no time.
 
-A worker without mail looks for it for a moment, then offers its core to others between two looks, and at last sleeps
-on a pipe, into which the leader writes a byte. Which member executes a unit depends on the moment; what a unit
-computes does not.
+A job for later waits in a slot: a worker without mail executes a unit of it and looks for mail again. Whoever wants the
+result takes part in what is left (:meth:`Crew.finish`). A unit is claimed by one exchange of the word that holds the
+next unit and the end, so that a slot can be used again while a worker still looks at it.
+
+A worker with nothing at all to do looks for mail for a moment, then offers its core to others between two looks, and at
+last sleeps on a pipe, into which the leader writes a byte. Which member executes a unit depends on the moment; what a
+unit computes does not.
 """
 
 import ctypes
@@ -38,7 +45,11 @@ _LINE = 128  # bytes; two cache lines, since processors fetch them in pairs
 LEAD, _YIELD, _READ, _WRITE, _PATIENCE = 0, 8, 16, 24, 32
 _BUSY = _LINE
 _THUNK, _DATA, _GRAB, _COUNT = (2 * _LINE + 8 * i for i in range(4))
-_MEMBERS, _MEMBER = 3 * _LINE, 2 * _LINE
+_HIGH = 3 * _LINE
+_SLOTS, _SLOT_COUNT = 4 * _LINE, 32
+_MEMBERS, _MEMBER = _SLOTS + _SLOT_COUNT * _LINE, 2 * _LINE
+# places of a slot
+_STATE, _OPEN, _LATER_THUNK, _LATER_DATA = (8 * i for i in range(4))
 # places of a member
 _NEXT, _END = 0, 8
 _MAIL, _SLEEP, _WAKE, _BYTE = (_LINE + 8 * i for i in range(4))
@@ -62,6 +73,57 @@ def _work(board, me, count):
             if begin >= end:
                 break
             call(thunk, begin, min(begin + grab, end), data)
+
+
+@kernel
+def _claimed(slot):
+    """Execute a unit of a job for later; return whether there was one."""
+    state = load(slot + _STATE)
+    while state & 0xFFFFFFFF < state >> 32:
+        if replace(slot + _STATE, state, state + 1):
+            unit = state & 0xFFFFFFFF
+            call(load(slot + _LATER_THUNK), unit, unit + 1, load(slot + _LATER_DATA))
+            fetch_add(slot + _OPEN, -1)
+            return True
+        state = load(slot + _STATE)
+    return False
+
+
+@kernel
+def _find_later(board):
+    """Execute a unit of the first job for later that has any; return whether there was one."""
+    i = 0
+    while i < load(board + _HIGH):
+        if _claimed(board + _SLOTS + _LINE * i):
+            return True
+        i += 1
+    return False
+
+
+@kernel
+def _offer_later(board, i, thunk, data, units):
+    """Put a job into a slot."""
+    slot = board + _SLOTS + _LINE * i
+    store(slot + _LATER_THUNK, thunk)
+    store(slot + _LATER_DATA, data)
+    store(slot + _OPEN, units)
+    store(slot + _STATE, units << 32)
+    store(board + _HIGH, max(load(board + _HIGH), i + 1))
+
+
+@kernel
+def _finish_later(board, i):
+    """Take part in a job for later until it is done."""
+    slot = board + _SLOTS + _LINE * i
+    while _claimed(slot):
+        pass
+    looks = 0
+    while load(slot + _OPEN) > 0:
+        looks += 1
+        if looks < _LOOKS:
+            relax()
+        else:
+            call(load(board + _YIELD), 0, 0, 0)
 
 
 def _lead(board, thunk, data, units, count):
@@ -117,6 +179,9 @@ def _serve(board, me):
             continue
         if word == _STOP:
             return
+        if word == _NONE and _find_later(board):
+            looks = 0
+            continue
         looks += 1
         if looks < min(_LOOKS, patience):
             relax()
@@ -173,6 +238,8 @@ class Crew:
         self._put(_PATIENCE, patience)
         for place, name in ((_YIELD, "sched_yield"), (_READ, "read"), (_WRITE, "write")):
             self._put(place, ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0)
+        self._free = list(range(_SLOT_COUNT))[::-1]
+        self._lock = threading.Lock()
         self._pipes = [os.pipe() for _ in range(1, members)]
         self._workers = []
         for i, (sleep, wake) in enumerate(self._pipes, start=1):
@@ -184,6 +251,27 @@ class Crew:
 
     def _put(self, place: int, word: int) -> None:
         self._words[place // 8] = word
+
+    def offer(self, thunk: int, data: int, units: int) -> int | None:
+        """Have ``thunk(begin, end, data)`` called on all units, later; return the slot, None if all are taken.
+
+        What is at ``data`` must stay there until :meth:`finish` has returned.
+        """
+        with self._lock:
+            if not self._free:
+                return None
+            slot = self._free.pop()
+            _offer_later(self.board, slot, thunk, data, units)
+            return slot
+
+    def finish(self, slot: int) -> None:
+        """Take part in the job of a slot until it is done, and empty the slot."""
+        _finish_later(self.board, slot)
+        with self._lock:
+            self._free.append(slot)
+            self._free.sort(reverse=True)
+            if len(self._free) == _SLOT_COUNT:
+                self._put(_HIGH, 0)
 
     def stop(self) -> None:
         """End the workers; a thread that still leads with this board works alone."""

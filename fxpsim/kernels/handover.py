@@ -5,6 +5,9 @@ the members of a :class:`~fxpsim.kernels.crew.Crew`. Python hands the arguments 
 *box* on its stack and gives the crew the addresses of the box and of a *thunk*, a C function that takes
 ``(begin, end, box)`` and calls the kernel. The first error of any call ends up in the box, and the entry raises it;
 as ever with Numba, an error leaves the arguments with a reference too many.
+
+``preparation(kernel)(box, *args)`` lays the arguments in a box of the caller's and returns the address of the thunk,
+for a job that others execute later.
 """
 
 from functools import cache
@@ -22,6 +25,7 @@ from fxpsim.kernels.disk_cache import DiskCache
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 _CODE, _INFO, _FIRST = 0, 1, 2  # fields of a box: status and description of an error, then the arguments
+_WORDS = 9  # of an argument, at most on average
 
 
 @cache
@@ -52,6 +56,53 @@ def entry(kernel: Any) -> Any:
     dispatcher: Any = compiled_lazily(shown)
     dispatcher._cache = DiskCache(function, role="entry")
     return dispatcher
+
+
+@cache
+def preparation(kernel: Any) -> Any:
+    """Return what prepares a job of a kernel, compiled on first call for each combination of argument types.
+
+    Returns
+    -------
+    dispatcher
+        Takes ``(box, *args)``: the address of ``box_words(number of args)`` words. It returns the address of the thunk.
+        Who gave the arguments keeps them, and the box, until the job is done.
+    """
+    function = kernel.py_func
+    names = "".join(f"a{i}, " for i in range(function.__code__.co_argcount - 2))
+    source = f"def prepare(box, {names}):\n    return lay(box, ({names}))\n"
+    scope: dict[str, Any] = {"__name__": __name__, "lay": _laying(function)}
+    exec(compile(source, function.__code__.co_filename, "exec"), scope)
+    scope["prepare"].__qualname__ = f"prepare.{function.__module__}.{function.__qualname__}"
+    dispatcher: Any = compiled_lazily(scope["prepare"])
+    dispatcher._cache = DiskCache(function, role="preparation")
+    return dispatcher
+
+
+def box_words(arguments: int) -> int:
+    """Return how many words a box takes: an array of two axes has nine."""
+    return _FIRST + _WORDS * arguments
+
+
+def _laying(function: Any) -> Any:
+    """Return the intrinsic that lays arguments in a box."""
+
+    @intrinsic
+    def lay(typingctx, box, args):
+        def codegen(context, builder, signature, values):
+            at, arguments = values
+            fields = [_I64(0), _I64(0), *cgutils.unpack_tuple(builder, arguments, len(args.types))]
+            kind = ir.LiteralStructType([field.type for field in fields])
+            assert context.get_abi_sizeof(kind) <= 8 * box_words(len(args.types)), "the box is too small"
+            place = builder.inttoptr(at, kind.as_pointer())
+            for i, field in enumerate(fields):
+                builder.store(field, cgutils.gep_inbounds(builder, place, 0, i))
+            thunk, _ = _thunk(context, builder, function, args.types, kind.as_pointer())
+            return builder.ptrtoint(thunk, _I64)
+
+        return types.int64(types.int64, args), codegen
+
+    return lay
 
 
 def _sharing(function: Any) -> Any:

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import numpy as np
 from numba.core.dispatcher import Dispatcher
 
 from fxpsim.errors import UserError
 from fxpsim.kernels.crew import Crew
-from fxpsim.kernels.handover import entry
+from fxpsim.kernels.handover import box_words, entry, preparation
 
 
 class _State:
@@ -28,12 +29,10 @@ class _State:
         self.lock = threading.Lock()
         self.past: list[Crew] = []  # a thread may just be about to lead with the board of a crew that is gone
 
-    def board(self, count: int) -> int:
-        """Return the board of a crew with at least ``count`` members."""
+    def hired(self, count: int) -> Crew:
+        """Return a crew with at least ``count`` members."""
         crew = self.crew
-        if crew is None or crew.members < count:
-            crew = self._hire(count)
-        return crew.board
+        return self._hire(count) if crew is None or crew.members < count else crew
 
     def _hire(self, count: int) -> Crew:
         with self.lock:
@@ -140,7 +139,85 @@ def parallel_for(kernel: Callable[..., Any], units: int, *args: Any) -> None:
     if count <= 1 or not isinstance(kernel, Dispatcher):
         inline(kernel, units, *args)
     else:
-        entry(kernel)(_state.board(count), units, count, *args)
+        entry(kernel)(_state.hired(count).board, units, count, *args)
+
+
+class Job:
+    """Work for idle threads, from :func:`later`."""
+
+    __slots__ = ("_arguments", "_box", "_crew", "_kernel", "_process", "_slot", "_units")
+
+    def __init__(self, crew: Crew, kernel: Any, units: int, arguments: tuple[Any, ...]) -> None:
+        self._box = np.zeros(box_words(len(arguments)), np.int64)
+        self._crew, self._kernel, self._units, self._arguments = crew, kernel, units, arguments
+        self._process = os.getpid()
+        at = self._box.ctypes.data
+        self._slot = crew.offer(preparation(kernel)(at, *arguments), at, units)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the work has been taken on and :meth:`wait` has not been called."""
+        return self._slot is not None
+
+    def wait(self) -> None:
+        """Take part in the work until it is done.
+
+        Raises
+        ------
+        RuntimeError
+            If the kernel raised an error.
+        """
+        if self._slot is None:
+            return
+        slot, self._slot = self._slot, None
+        if os.getpid() == self._process:
+            self._crew.finish(slot)
+        else:  # the workers have stayed in the parent
+            inline(self._kernel, self._units, *self._arguments)
+        self._arguments = ()
+        if self._box[0]:
+            raise RuntimeError("a kernel that ran beside others failed")
+
+    def __del__(self) -> None:
+        if self._slot is not None and os.getpid() == self._process:
+            self._crew.finish(self._slot)  # the arrays must outlive the work
+
+
+def later(kernel: Callable[..., Any], units: int, *args: Any) -> Job | None:
+    """Have idle threads call ``kernel(begin, end, *args)`` on all of ``range(units)``, unit by unit.
+
+    Parameters
+    ----------
+    kernel, units, *args
+        As for :func:`parallel_for`. Nobody may read or write what the kernel writes before the job is done.
+
+    Returns
+    -------
+    Job or None
+        What to wait for; None if all is done already, as with one thread.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fxpsim.kernels.jit import kernel
+    >>> @kernel
+    ... def cube(begin, end, x):
+    ...     for i in range(begin, end):
+    ...         x[i] = i**3
+    >>> cubes = np.empty(4, np.int64)
+    >>> job = later(cube, 4, cubes)
+    >>> if job is not None:
+    ...     job.wait()
+    >>> cubes.tolist()
+    [0, 1, 8, 27]
+    """
+    count = min(threads(), _state.most)
+    if count > 1 and units > 0 and isinstance(kernel, Dispatcher):
+        job = Job(_state.hired(count), kernel, units, args)
+        if job.is_waiting:
+            return job
+    parallel_for(kernel, units, *args)
+    return None
 
 
 def inline(kernel: Callable[..., Any], units: int, *args: Any) -> None:

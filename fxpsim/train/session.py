@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
@@ -108,7 +109,7 @@ class Session:
         self.factors = [_on_grid(self.schedule(index, steps)) for index in range(steps)]
         self.counter: WorkloadCounter | None = None
         self.accumulations = AccumulationRecorder()
-        self.engine.mac.watcher = self._record_sums
+        self.engine.mac.witness = self._sums_recorder
         self.index = 0
         for parameter in self.parameters:
             values = self._initial(parameter)
@@ -148,6 +149,7 @@ class Session:
             loss = exact_total(seen.total) / seen.samples + self._l1_penalty()
             self.precision.observe_loss(loss, Fraction(seen.correct, seen.samples))
         self._update(gradients.mean(self.engine.vector), index)
+        self.engine.mac.end_step()
         self._release()
         self.engine.counter = None
         return seen
@@ -165,13 +167,17 @@ class Session:
             buffer.observed = None
         return StepResult(loss.total, loss.samples, loss.correct)
 
-    def _record_sums(self, counts: SumCounts) -> None:
-        """Enter what the accumulators of a GEMM did."""
-        engine = self.engine
-        if engine.recording:
-            layer = engine.layer or "network"
-            found = (counts.sums, counts.products, counts.overflowed, counts.flushed, counts.inexact)
-            self.accumulations.record(self.index, layer, engine.pass_, found)
+    def _sums_recorder(self) -> Callable[[SumCounts], None]:
+        """Return what enters what the accumulators of the GEMM at hand did."""
+        engine, index = self.engine, self.index
+        layer, pass_, recording = engine.layer or "network", engine.pass_, engine.recording
+
+        def record(counts: SumCounts) -> None:
+            if recording:
+                found = (counts.sums, counts.products, counts.overflowed, counts.flushed, counts.inexact)
+                self.accumulations.record(index, layer, pass_, found)
+
+        return record
 
     def _input(self, inputs: np.ndarray, targets: np.ndarray) -> Tensor:
         read = self.task.network_input(inputs, targets)

@@ -13,7 +13,7 @@ from fxpsim.errors import UserError
 from fxpsim.kernels import moves, niti_loss, softmax, windows
 from fxpsim.numerics import FixedFormat, Rounding
 from fxpsim.units import floating_functions, floating_norm
-from fxpsim.units.graph import Node, apply, evaluate, leaf, parameter
+from fxpsim.units.graph import Awaited, Node, apply, evaluate, leaf, parameter
 from fxpsim.units.noise import noise_node
 from fxpsim.units.stretch import LONGEST_STRETCH, leaves, stores
 from fxpsim.units.values import Accumulated, CastCounts, Operand, Value
@@ -36,7 +36,9 @@ class FloatUnit:
 
     def from_accumulator(self, sums: Accumulated) -> Value:
         """Round the sums to binary32."""
-        return self.load(sums.codes, sums.frac_bits)
+        if sums.finish is None or sums.frac_bits is None:
+            return self.load(sums.codes, sums.frac_bits)
+        return self._scaled(apply("to_float", Awaited(sums.codes, sums.finish), dtype="f32"), sums.frac_bits)
 
     def _scaled(self, node: Node, frac_bits: int) -> Value:
         return Value(_times_power(node, -frac_bits, shrink="multiply"))

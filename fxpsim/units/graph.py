@@ -8,7 +8,7 @@ before, in an earlier step, finds its program by its signature (:mod:`fxpsim.uni
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,22 @@ class Node:
         """Return the same elements, in the same order, under another shape (the node must be in memory)."""
         assert self.array is not None
         return leaf(self.array.reshape(shape))
+
+
+class Awaited(Node):
+    """A leaf whose array others may still be writing; it gets the array when somebody reads it."""
+
+    __slots__ = ("coming", "finish")
+
+    def __init__(self, array: np.ndarray, finish: Callable[[], None]) -> None:
+        super().__init__("leaf", dtype=_DTYPE_NAMES[array.dtype], shape=array.shape)
+        self.coming, self.finish = array, finish
+
+    def settle(self) -> np.ndarray:
+        """Return the array as soon as it is written."""
+        self.finish()
+        self.array = self.coming
+        return self.array
 
 
 def leaf(array: np.ndarray) -> Node:
@@ -128,6 +144,9 @@ class _Record:
         elif node.scalar is not None:
             self.scalars.append(node.scalar)
             self.entries.append(("parameter", node.dtype))
+        elif isinstance(node, Awaited):
+            self.arrays.append(node.settle())
+            self.entries.append(("leaf", node.dtype, node.shape))
         else:
             self.entries.append((node.primitive, node.dtype))
         numbers[node] = number = len(numbers)

@@ -16,6 +16,8 @@ from fxpsim.units.coded import BOUND_NAMES, CodedOperand
 from fxpsim.units.coded_mac import accumulated, run_coded
 from fxpsim.units.values import Accumulated, Operand, SumCounts
 
+_LATER = {"conv2d_weight_grad"}  # nobody reads weight gradients before the update
+
 
 class MacArray:
     """Executes the MAC array of an accelerator.
@@ -38,14 +40,17 @@ class MacArray:
             chunk=unit.chunk,
         )
         self.overflowed = 0
-        self.watcher: Callable[[SumCounts], None] | None = None  # is told what happened in each GEMM
+        # called at each GEMM; it returns who is to be told what happened in it
+        self.witness: Callable[[], Callable[[SumCounts], None]] | None = None
         self.inexact: dict[str, None] = {}  # reasons, in the order in which they came up
         self.integers = accelerator.vector_unit.arithmetic == "fixed"
+        self.overlaps = not (self.integers or self.raises)  # a fixed-point unit needs to know how large sums are
         self.begin_step(RandomBits())
 
     def begin_step(self, random: RandomBits) -> None:
         """Start a step: products that are rounded stochastically draw from ``random``, GEMM by GEMM."""
         self._random, self._calls = random, 0
+        self._unfinished: dict[Callable[[], None], None] = {}
 
     def _spec(self) -> mac.MacSpec:
         """Return the accumulator of the next GEMM, with random bits of its own where it needs any."""
@@ -64,11 +69,32 @@ class MacArray:
         if a.format is None or b.format is None:
             return self._float(operation, a, b, attributes)
         first, second = BOUND_NAMES[operation]
-        bounds = {first: a.bound, second: b.bound}
-        result = getattr(mac, operation)(a.codes, b.codes, self._spec(), **attributes, **bounds)
-        self.count(operation, SumCounts.of(result))
+        options = {first: a.bound, second: b.bound}
+        if operation in _LATER and self.overlaps:
+            options["later"] = True
+        result = getattr(mac, operation)(a.codes, b.codes, self._spec(), **attributes, **options)
         frac_bits = a.format.frac_bits + b.format.frac_bits - self.drop_bits
+        if result.unfinished is not None:
+            return Accumulated(result.codes, frac_bits, finish=self._finish(operation, result))
+        self.count(operation, SumCounts.of(result))
         return Accumulated(result.codes, frac_bits, result.max_abs, result.overflowed)
+
+    def _finish(self, operation: str, result: mac.MacResult) -> Callable[[], None]:
+        """Return what finishes a result and enters what happened; it does so once."""
+        tell = self.witness() if self.witness is not None else None
+
+        def finish() -> None:
+            if finish in self._unfinished:
+                del self._unfinished[finish]
+                self._enter(SumCounts.of(result.finished()), tell)
+
+        self._unfinished[finish] = None
+        return finish
+
+    def end_step(self) -> None:
+        """Finish what idle threads may still be working on."""
+        for finish in list(self._unfinished):
+            finish()
 
     def count(self, operation: str, counts: SumCounts) -> None:
         """Enter what happened in a GEMM.
@@ -85,9 +111,12 @@ class MacArray:
                 expected="no overflow (accumulator.overflow is 'raise')",
                 remedy="use a wider accumulator, drop product bits, or let it saturate",
             )
+        self._enter(counts, self.witness() if self.witness is not None else None)
+
+    def _enter(self, counts: SumCounts, tell: Callable[[SumCounts], None] | None) -> None:
         self.overflowed += counts.overflowed
-        if self.watcher is not None:
-            self.watcher(counts)
+        if tell is not None:
+            tell(counts)
 
     def _coded(
         self, operation: str, a: Operand | CodedOperand, b: Operand | CodedOperand, attributes: dict[str, Any]

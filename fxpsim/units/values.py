@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,12 +71,16 @@ class Operand:
 
 @dataclass(slots=True)
 class Accumulated:
-    """What a MAC array returns: accumulator codes with their largest magnitude, or binary32."""
+    """What a MAC array returns: accumulator codes with their largest magnitude, or binary32.
+
+    ``finish``, where there is one, must be called before anybody reads the codes; the notes are then not there.
+    """
 
     codes: np.ndarray
     frac_bits: int | None
     max_abs: int = 0
     overflowed: int = 0
+    finish: Callable[[], None] | None = None
 
 
 @dataclass(slots=True, frozen=True)

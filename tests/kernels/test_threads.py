@@ -119,6 +119,63 @@ def test_arrays_are_neither_freed_nor_kept(members):
     assert all((a == b).all() for a, b in zip(tables, (1, 2), strict=True))
 
 
+@pytest.mark.parametrize("units", [0, 1, 3, 40])
+def test_work_for_later_is_done_once_beside_other_work(members, units):
+    for _ in range(20):
+        results = [(np.zeros(units, np.int8), np.zeros(units, np.int64)) for _ in range(50)]  # more than are kept
+        jobs = [threads.later(mark, units, *result) for result in results]
+        beside = np.zeros(64, np.int8), np.zeros(64, np.int64)
+        threads.parallel_for(mark, 64, *beside)
+        for job in reversed(jobs):
+            if job is not None:
+                job.wait()
+                job.wait()  # the second time it is done
+        assert all((seen == 1).all() and (places == 2 * units).all() for seen, places in results)
+        assert (beside[0] == 1).all()
+
+
+def test_idle_workers_take_what_can_wait():
+    before = threads.threads()
+    threads.set_threads(2)
+    try:
+        seen, places = np.zeros(64, np.int8), np.zeros(64, np.int64)
+        deadline = time.monotonic() + 10
+        while not seen.any() and time.monotonic() < deadline:
+            threads.parallel_for(mark, 64, np.zeros(64, np.int8), places)  # wakes the worker
+            job = threads.later(mark, 64, seen, places)
+            time.sleep(0.01)
+        assert seen.any()
+        assert job is not None
+        job.wait()
+        assert (seen == 1).all()
+    finally:
+        threads.set_threads(before)
+
+
+def test_work_that_nobody_waits_for_is_done_before_its_arrays_go(members):
+    seen, places = np.zeros(500, np.int8), np.zeros(500, np.int64)
+    threads.later(mark, 500, seen, places)
+    assert (seen == 1).all()
+    counts = sys.getrefcount(seen), sys.getrefcount(places)
+    for _ in range(20):
+        threads.later(mark, 500, seen, places)
+    assert counts == (sys.getrefcount(seen), sys.getrefcount(places))
+
+
+def test_an_error_of_work_for_later_arrives_with_its_end(members):
+    seen = np.zeros(100, np.int8)
+    if members == 1:
+        with pytest.raises(ValueError, match="a bad unit"):
+            threads.later(fail, 100, seen, 50)
+    else:
+        job = threads.later(fail, 100, seen, 50)
+        assert job is not None
+        with pytest.raises(RuntimeError, match="beside others failed"):
+            job.wait()
+    assert seen[50] == 0
+    threads.parallel_for(fail, 100, np.zeros(100, np.int8), -1)  # and the crew works on
+
+
 def test_leaders_do_not_disturb_each_other():
     before = threads.threads()
     threads.set_threads(3)
@@ -170,9 +227,18 @@ def test_a_forked_child_starts_its_own_workers(members):
         return bool((seen == 1).all())
 
     assert works()
+    seen, places = np.zeros(64, np.int8), np.zeros(64, np.int64)
+    job = threads.later(mark, 64, seen, places)
     child = os.fork()
     if child == 0:
-        os._exit(0 if works() else 1)
+        ok = works()
+        if job is not None:
+            seen[:] = 0  # some of them may have been marked before the fork
+            job.wait()
+        os._exit(0 if ok and (seen == 1).all() else 1)
+    if job is not None:
+        job.wait()
+    assert (seen == 1).all()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert works()
 

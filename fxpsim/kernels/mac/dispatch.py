@@ -16,7 +16,7 @@ this goes through the stepwise kernel, and so do stochastic roundings. ``FXPSIM_
 puts the reference path in front of all lanes.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,11 +31,11 @@ from fxpsim.kernels.mac.norms import largest_sum
 from fxpsim.kernels.mac.packing import Packed, pack
 from fxpsim.kernels.mac.phases import has_phases, phases, put
 from fxpsim.kernels.mac.rounded import rounded
-from fxpsim.kernels.mac.spec import MacResult, MacSpec
+from fxpsim.kernels.mac.spec import MacResult, MacSpec, Unfinished
 from fxpsim.kernels.mac.tables import grouped
 from fxpsim.kernels.mac.task import Task, gathered, merged, own_results
 from fxpsim.kernels.mac.tile import CHUNK, DOT8, DOT16, FLOAT32, FLOAT64, INT64, QUAD8, QUAD16, Lane, Tile
-from fxpsim.kernels.mac.tiles import Reading, run_tiles, tile_shape
+from fxpsim.kernels.mac.tiles import Reading, TileRun, prepared_tiles, tile_shape
 from fxpsim.kernels.mac.turns import tells, turned
 from fxpsim.kernels.memory import empty
 from fxpsim.numerics import Overflow
@@ -89,7 +89,7 @@ def clamped_lane(task: Task, spec: MacSpec, bounds: Bounds) -> Lane | None:
     return None
 
 
-def contract(task: Task, spec: MacSpec, a_bound: int, b_bound: int) -> MacResult:
+def contract(task: Task, spec: MacSpec, a_bound: int, b_bound: int, *, later: bool = False) -> MacResult:
     """Execute a task on integer codes.
 
     Parameters
@@ -99,6 +99,8 @@ def contract(task: Task, spec: MacSpec, a_bound: int, b_bound: int) -> MacResult
         The accumulator.
     a_bound, b_bound : int
         Largest magnitude that the operands' formats allow.
+    later : bool
+        Whether idle threads may execute it until somebody asks for the finished result.
 
     Raises
     ------
@@ -112,6 +114,8 @@ def contract(task: Task, spec: MacSpec, a_bound: int, b_bound: int) -> MacResult
         return MacResult(codes=codes, overflowed=0, max_abs=0)
     nonnegative = task.a.dtype.kind == "u" and task.b[0].dtype.kind == "u"
     bounds = Bounds(a=a_bound, b=b_bound, k=task.k, nonnegative=nonnegative)
+    if later and (unfinished := _left(task, spec, bounds, codes)) is not None:
+        return MacResult(codes=codes, overflowed=0, max_abs=0, products=products(task), unfinished=unfinished)
     notes = (_by_phases if has_phases(task, spec, bounds) else _accumulated)(task, spec, bounds, codes)
     lost = losses(task, spec, bounds) if spec.rounds else NONE_LOST
     return MacResult(
@@ -156,8 +160,37 @@ def _accumulated(task: Task, spec: MacSpec, bounds: Bounds, codes: np.ndarray) -
     return _stepwise(task, spec, out) if notes is None else notes
 
 
+@dataclass(frozen=True, kw_only=True)
+class _ExactSums:
+    """Prepared exact sums: a run of tiles per group, and whether their turns are to be counted afterwards."""
+
+    runs: list[TileRun]
+    turns: bool = False
+
+
+def _left(task: Task, spec: MacSpec, bounds: Bounds, codes: np.ndarray) -> Unfinished | None:
+    """Leave exact sums of one group to idle threads, if they decide and a lane has them."""
+    if blas.wanted() or spec.rounds or len(task.b) > 1 or has_phases(task, spec, bounds):
+        return None
+    wide = merged(task, FLOAT32.columns(cpu())) if spec.step == 1 else task
+    sums = _exact_sums(wide, spec, bounds, codes.reshape(-1, codes.shape[-1]))
+    return None if sums is None or sums.turns else sums.runs[0].later()
+
+
 def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[int, int] | None:
     """Take the exact sums, if they decide and a lane has them."""
+    sums = _exact_sums(task, spec, bounds, out)
+    if sums is None:
+        return None
+    overflowed, max_abs = 0, 0
+    for run in sums.runs:
+        notes = run.now()
+        overflowed, max_abs = overflowed + notes[0], max(max_abs, notes[1])
+    return turned(task, spec, out) if sums.turns else overflowed, max_abs
+
+
+def _exact_sums(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> _ExactSums | None:
+    """Prepare the exact sums."""
     lane = exact_lane(task, bounds)
     if lane is None:
         return None
@@ -188,9 +221,9 @@ def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[
     if long or (wide and lane.sum_type == "int32"):
         split, segment = _segments(lane, bounds, long, packed)
     if split and cpu().dot:
-        notes = estimated(task, spec, packed, lane, (rows, vectors), proven, long, out)
-        if notes is not None:
-            return notes
+        runs = estimated(task, spec, packed, lane, (rows, vectors), proven, long, out)
+        if runs is not None:
+            return _ExactSums(runs=runs)
     word = split and not segment and not proven and spec.signed and spec.word_bits == 32
     reading = Reading(flush=segment > 0, split=split, wrap=not proven and not word, word=word)
     image = image_of(
@@ -201,9 +234,8 @@ def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[
         bias=bias,
         parts=("high", "low") if split else ("",),
     )
-    overflowed, max_abs = 0, 0
-    for group, part in enumerate(packed):
-        notes = run_tiles(
+    runs = [
+        prepared_tiles(
             Tile(lane=lane, rows=rows, vectors=vectors),
             reading,
             contraction,
@@ -219,10 +251,9 @@ def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[
             min_code=spec.min_code,
             mask=(1 << spec.word_bits) - 1 if spec.word_bits < 64 else -1,
         )
-        overflowed, max_abs = overflowed + notes[0], max(max_abs, notes[1])
-    if lane is INT64 and largest >= INT64.exact_below:
-        overflowed = turned(task, spec, out)
-    return overflowed, max_abs
+        for group, part in enumerate(packed)
+    ]
+    return _ExactSums(runs=runs, turns=lane is INT64 and largest >= INT64.exact_below)
 
 
 def _gathered(task: Task, spec: MacSpec, bounds: Bounds, codes: np.ndarray) -> tuple[int, int] | None:
@@ -320,7 +351,7 @@ def _run_clamped(
     image = image_of(task.a, contraction.frame, lane.a_type, slack=0 if grouping.is_whole else lane.group)
     overflowed, max_abs = 0, 0
     for group, part in enumerate(packed):
-        notes = run_tiles(
+        notes = prepared_tiles(
             Tile(lane=lane, rows=rows, vectors=vectors, clamp=clamp, checked=threshold is not None),
             Reading(),
             contraction,
@@ -336,7 +367,7 @@ def _run_clamped(
             low=spec.min_code,
             high=spec.max_code,
             threshold=threshold or 0,
-        )
+        ).now()
         overflowed, max_abs = overflowed + notes[0], max(max_abs, notes[1])
     return overflowed, max_abs
 

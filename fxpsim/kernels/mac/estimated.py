@@ -35,7 +35,7 @@ from fxpsim.kernels.mac.spec import MacSpec
 from fxpsim.kernels.mac.tables import grouped
 from fxpsim.kernels.mac.task import Task
 from fxpsim.kernels.mac.tile import DOT8, DOT16, QUAD8, QUAD16, Lane, Tile
-from fxpsim.kernels.mac.tiles import WRAP, share_tiles, store_codes, summary, tile_rows, units_of
+from fxpsim.kernels.mac.tiles import WRAP, TileRun, store_codes, tile_rows, units_of
 from fxpsim.numerics import Overflow
 
 _ERROR_BELOW = (1 << 31) - (1 << 17)  # less than 2^16 is left away of the estimate, and of r where x is made
@@ -163,8 +163,8 @@ def estimated(
     proven: bool,
     long: bool,
     out: np.ndarray,
-) -> tuple[int, int] | None:
-    """Take exact sums of 16-bit operands, an estimate beside each; None where columns of b are too large for that.
+) -> list[TileRun] | None:
+    """Prepare exact sums of 16-bit operands, an estimate beside each; None where columns of b are too large for that.
 
     Parameters
     ----------
@@ -195,15 +195,12 @@ def estimated(
     top_image = image_of(task.a, frame, "uint8", slack=slack, bias=0 if long else 128, parts=("top",))
     run = _compiled(lane, *shape, plan, out.dtype.name)
     rows = tile_rows(contraction, shape[0], False)
-    share = share_tiles(task.m * task.k * task.n)
-    found = []
+    runs = []
     for group, (part, top) in enumerate(zip(packed, tops, strict=True)):
         starts, tops_starts = _starts(part, top, each, long)
         block, units = units_of(rows.size // shape[0], part)
         notes = np.empty((units, 3), np.int64)
-        share(
-            run,
-            units,
+        arguments = (
             image,
             top_image,
             group * contraction.group_base,
@@ -225,8 +222,9 @@ def estimated(
             (1 << spec.word_bits) - 1 if spec.word_bits < 64 else -1,
             notes,
         )
-        found.append(summary(notes))
-    return sum(note[0] for note in found), max(note[1] for note in found)
+        work = task.m * task.k * task.n
+        runs.append(TileRun(kernel=run, units=units, arguments=arguments, notes=notes, work=work))
+    return runs
 
 
 def _together(packed: list[Packed], tops: list[Packed], aligned: bool) -> int | None:

@@ -16,7 +16,7 @@ from fxpsim.kernels.mac.packing import pack
 from fxpsim.kernels.mac.tables import grouped
 from fxpsim.kernels.mac.task import Task, forward_task, input_grad_task, matmul_task, weight_grad_task
 from fxpsim.kernels.mac.tile import FLOAT32, FLOAT64, Tile
-from fxpsim.kernels.mac.tiles import Reading, run_tiles, tile_shape
+from fxpsim.kernels.mac.tiles import Reading, prepared_tiles, tile_shape
 
 _CACHED = 1024
 
@@ -42,7 +42,7 @@ def _contract(task: Task) -> np.ndarray:
     grouping = grouped(task.contraction, 1)
     image = image_of(task.a, task.contraction.frame, lane.a_type, slack=0)
     for group, b in enumerate(task.b):
-        run_tiles(
+        prepared_tiles(
             tile,
             Reading(floats=True),
             task.contraction,
@@ -54,7 +54,7 @@ def _contract(task: Task) -> np.ndarray:
             first=group * task.n,
             columns=task.n,
             segment=_CACHED,
-        )
+        ).now()
     return result
 
 

@@ -156,6 +156,7 @@ def conv2d_weight_grad(
     groups: int = 1,
     x_bound: int,
     e_bound: int,
+    later: bool = False,
 ) -> MacResult:
     """Accumulate the gradient of a convolution's kernel; sums run over increasing (n, oh, ow).
 
@@ -169,6 +170,8 @@ def conv2d_weight_grad(
         Those of the convolution.
     x_bound, e_bound : int
         Largest magnitude that the operands' formats allow.
+    later : bool
+        Whether the result may come ``unfinished``: idle threads work on it until it is asked for.
 
     Returns
     -------
@@ -177,4 +180,4 @@ def conv2d_weight_grad(
     """
     _codes(x, e)
     window = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-    return contract(weight_grad_task(x, e, kernel_shape, **window), spec, x_bound, e_bound)
+    return contract(weight_grad_task(x, e, kernel_shape, **window), spec, x_bound, e_bound, later=later)

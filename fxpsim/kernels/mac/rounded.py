@@ -31,7 +31,7 @@ from fxpsim.kernels.mac.spec import MacSpec
 from fxpsim.kernels.mac.tables import single
 from fxpsim.kernels.mac.task import Task, merged
 from fxpsim.kernels.mac.tile import CHUNK, NEAREST, ROUND16, ROUND32, Lane, Tile
-from fxpsim.kernels.mac.tiles import Reading, run_tiles
+from fxpsim.kernels.mac.tiles import Reading, prepared_tiles
 from fxpsim.numerics import Overflow, Rounding
 
 _INT32 = 1 << 31
@@ -41,7 +41,7 @@ _LARGEST_OPERAND = 1 << 24  # 128 of them are added up in 32 bits when b is meas
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How the sums of rounded products become codes; ``segment`` and ``period`` as in ``run_tiles``."""
+    """How the sums of rounded products become codes; ``segment`` and ``period`` as in ``prepared_tiles``."""
 
     reading: Reading
     clamp: str
@@ -79,7 +79,7 @@ def rounded(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple
     limits = (0, 0) if plan.clamp == "none" else (spec.min_code, spec.max_code)
     overflowed, max_abs = 0, 0
     for group, part in enumerate(packed):
-        notes = run_tiles(
+        notes = prepared_tiles(
             tile,
             plan.reading,
             task.contraction,
@@ -98,7 +98,7 @@ def rounded(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple
             min_code=spec.min_code,
             mask=(1 << spec.word_bits) - 1 if spec.word_bits < 64 else -1,
             numbers=numbers,
-        )
+        ).now()
         overflowed, max_abs = overflowed + notes[0], max(max_abs, notes[1])
     return overflowed, max_abs
 

@@ -1,6 +1,9 @@
 """What a MAC array does with its products, and what it hands back."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -8,6 +11,8 @@ from fxpsim.errors import UserError
 from fxpsim.numerics import Overflow, Rounding
 
 ORDERS = ("sequential", "chunked")
+
+Unfinished = Callable[[], tuple[int, int]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +125,8 @@ class MacResult:
         How many products were added: none in the padding.
     flushed, inexact : int
         How many products were rounded to zero without being zero, and how many their rounding changed.
+    unfinished : callable, optional
+        Finishes the codes, which must not be read before, and returns what belongs into ``overflowed`` and ``max_abs``.
     """
 
     codes: np.ndarray
@@ -128,3 +135,11 @@ class MacResult:
     products: int = 0
     flushed: int = 0
     inexact: int = 0
+    unfinished: Unfinished | None = None
+
+    def finished(self) -> MacResult:
+        """Return the result with finished codes and its notes."""
+        if self.unfinished is None:
+            return self
+        overflowed, max_abs = self.unfinished()
+        return replace(self, overflowed=overflowed, max_abs=max_abs, unfinished=None)

@@ -8,6 +8,7 @@ segments so short that the part of b which the block shares stays in the cache::
 Afterwards the sums are brought together (see ``Reading``), wrapped if the accumulator wraps, and stored.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -20,7 +21,7 @@ from fxpsim.kernels.mac.micro import micro_kernel
 from fxpsim.kernels.mac.packing import Packed
 from fxpsim.kernels.mac.tables import Contraction
 from fxpsim.kernels.mac.tile import Tile
-from fxpsim.kernels.threads import inline, parallel_for, threads
+from fxpsim.kernels.threads import inline, later, parallel_for, threads
 
 _NEAR_BYTES = 1 << 20  # of a panel of b that stays in the second-level cache between units
 _WORTH_SHARING = 1 << 22  # products below which handing work to another thread costs more than it gains
@@ -274,7 +275,47 @@ def summary(notes):
     return overflowed, largest
 
 
-def run_tiles(
+@dataclass(frozen=True, kw_only=True)
+class TileRun:
+    """A driver with its arguments, ready to run.
+
+    Parameters
+    ----------
+    kernel : dispatcher
+        The driver.
+    units : int
+        Its work units.
+    arguments : tuple
+    notes : ndarray, (units, 3)
+        Where it notes what :func:`summary` reads.
+    work : int
+        Products.
+    """
+
+    kernel: Any
+    units: int
+    arguments: tuple[Any, ...]
+    notes: np.ndarray
+    work: int
+
+    def now(self) -> tuple[int, int]:
+        """Run and return (overflowed, largest magnitude of the codes)."""
+        share_tiles(self.work)(self.kernel, self.units, *self.arguments)
+        return summary(self.notes)
+
+    def later(self) -> Callable[[], tuple[int, int]]:
+        """Leave the work to idle threads; return what finishes it and returns what :meth:`now` does."""
+        job = later(self.kernel, self.units, *self.arguments)
+
+        def finish() -> tuple[int, int]:
+            if job is not None:
+                job.wait()
+            return summary(self.notes)
+
+        return finish
+
+
+def prepared_tiles(
     tile: Tile,
     reading: Reading,
     contraction: Contraction,
@@ -295,8 +336,8 @@ def run_tiles(
     numbers: tuple[int, ...] = (0,),
     min_code: int = 0,
     mask: int = -1,
-) -> tuple[int, int]:
-    """Execute one group and return (overflowed, largest magnitude of the codes).
+) -> TileRun:
+    """Prepare the execution of one group.
 
     Parameters
     ----------
@@ -335,9 +376,7 @@ def run_tiles(
         starts = np.zeros((packed.panels, 1, packed.width), sum_type)
     block, units = units_of(n_tiles, packed)
     notes = np.empty((units, 3), np.int64)
-    share_tiles(contraction.rows.size * cols.size * tile.lane.group * columns)(
-        _compiled(tile, reading, out.dtype.name),
-        units,
+    arguments = (
         image.reshape(-1, image.shape[-1]),
         base,
         rows,
@@ -360,4 +399,6 @@ def run_tiles(
         mask,
         notes,
     )
-    return summary(notes)
+    work = contraction.rows.size * cols.size * tile.lane.group * columns
+    driver = _compiled(tile, reading, out.dtype.name)
+    return TileRun(kernel=driver, units=units, arguments=arguments, notes=notes, work=work)

@@ -17,7 +17,7 @@ from fxpsim.kernels.mac.spec import MacSpec
 from fxpsim.kernels.mac.tables import grouped
 from fxpsim.kernels.mac.task import Task
 from fxpsim.kernels.mac.tile import FLOAT64, Tile
-from fxpsim.kernels.mac.tiles import Reading, run_tiles, tile_shape
+from fxpsim.kernels.mac.tiles import Reading, prepared_tiles, tile_shape
 
 _CACHED = 1024
 
@@ -53,7 +53,7 @@ def turned(task: Task, spec: MacSpec, out: np.ndarray) -> int:
     image = image_of(task.a, task.contraction.frame, FLOAT64.a_type, slack=0)
     sums = np.empty(out.shape, np.float64)
     for group, b in enumerate(task.b):
-        run_tiles(
+        prepared_tiles(
             Tile(lane=FLOAT64, rows=rows, vectors=vectors),
             Reading(floats=True),
             task.contraction,
@@ -65,5 +65,5 @@ def turned(task: Task, spec: MacSpec, out: np.ndarray) -> int:
             first=group * task.n,
             columns=task.n,
             segment=_CACHED,
-        )
+        ).now()
     return int(_away(out.reshape(-1), sums.reshape(-1), 2.0 ** (spec.word_bits - 1)))
