@@ -21,11 +21,11 @@ def _extents(begin, end, codes, found):
 
 
 @kernel
-def _magnitude(found):
-    largest = np.int64(0)
+def _extent(found):
+    low, high = np.int64(0), np.int64(0)
     for i in range(len(found)):
-        largest = max(largest, -found[i, 0], found[i, 1])
-    return largest
+        low, high = min(low, found[i, 0]), max(high, found[i, 1])
+    return low, high
 
 
 def largest_magnitude(codes: np.ndarray) -> int:
@@ -34,18 +34,20 @@ def largest_magnitude(codes: np.ndarray) -> int:
     Parameters
     ----------
     codes : ndarray of integers
-        Above -2^63.
 
     Examples
     --------
     >>> largest_magnitude(np.array([[3, -128], [100, 0]], np.int8))
     128
+    >>> largest_magnitude(np.array([-(2**63)])) == 2**63
+    True
     """
     flat = np.ascontiguousarray(codes).reshape(-1)
     found = np.empty((-(-flat.size // _PIECE), 2), np.int64)
     share = parallel_for if len(found) > 1 else inline
     share(_extents, len(found), flat, found)
-    return int(_magnitude(found))
+    low, high = _extent(found)
+    return max(-int(low), int(high))  # the magnitude of -2^63 takes more than 64 bits
 
 
 def some_magnitude(codes: np.ndarray) -> int:

@@ -99,55 +99,52 @@ def evaluate(stores: Sequence[tuple[Node, str]], reductions: Sequence[tuple[str,
     list
         The reductions, in order.
     """
-    record = _Record()
-    enter = record.enter
     wanted = [(node, dtype) for node, dtype in dict(stores).items() if node.array is None]
-    signature = (
-        tuple([(enter(node), dtype) for node, dtype in wanted]),
-        tuple([(kind, enter(node)) for kind, node in reductions]),
-        tuple(record.entries),
-    )
+    signature, arrays, scalars = _signed(wanted, reductions)
     found = plan(signature)
-    inputs = found.inputs(record.arrays)
-    outputs, results = programs.run(found.program, inputs, record.scalars, found.rows, found.columns)
+    inputs = found.inputs(arrays)
+    outputs, results = programs.run(found.program, inputs, scalars, found.rows, found.columns)
     for (node, dtype), array in zip(wanted, outputs, strict=True):
         node.array, node.dtype = array.reshape(node.shape), dtype
         node.operands, node.primitive = (), "leaf"
     return results
 
 
-class _Record:
-    """Numbers the nodes below the targets, operands first, and describes each by an entry of the signature."""
+def _signed(
+    stores: Sequence[tuple[Node, str]], reductions: Sequence[tuple[str, Node]]
+) -> tuple[tuple[Any, ...], list[np.ndarray], list[int | float]]:
+    """Number the nodes below the targets, operands first, and describe each by an entry of the signature.
 
-    __slots__ = ("arrays", "entries", "numbers", "scalars")
+    Returns the signature, and the arrays and scalars in the order of their entries. This runs for every program of a
+    step: its names are local.
+    """
+    numbers: dict[Node, int] = {}
+    entries: list[tuple[Any, ...]] = []
+    arrays: list[np.ndarray] = []
+    scalars: list[int | float] = []
+    append = entries.append
 
-    def __init__(self) -> None:
-        self.numbers: dict[Node, int] = {}
-        self.entries: list[tuple[Any, ...]] = []
-        self.arrays: list[np.ndarray] = []
-        self.scalars: list[int | float] = []
-
-    def enter(self, node: Node) -> int:
-        numbers = self.numbers
-        number = numbers.get(node)
-        if number is not None:
-            return number
+    def enter(node: Node) -> int:
         operands = node.operands
         if operands:
             for operand in operands:
                 if operand not in numbers:
-                    self.enter(operand)
-            self.entries.append((node.primitive, node.dtype, *[numbers[operand] for operand in operands]))
+                    enter(operand)
+            append((node.primitive, node.dtype, *[numbers[operand] for operand in operands]))
         elif node.array is not None:
-            self.arrays.append(node.array)
-            self.entries.append(("leaf", node.dtype, node.shape))
+            arrays.append(node.array)
+            append(("leaf", node.dtype, node.shape))
         elif node.scalar is not None:
-            self.scalars.append(node.scalar)
-            self.entries.append(("parameter", node.dtype))
+            scalars.append(node.scalar)
+            append(("parameter", node.dtype))
         elif isinstance(node, Awaited):
-            self.arrays.append(node.settle())
-            self.entries.append(("leaf", node.dtype, node.shape))
+            arrays.append(node.settle())
+            append(("leaf", node.dtype, node.shape))
         else:
-            self.entries.append((node.primitive, node.dtype))
+            append((node.primitive, node.dtype))
         numbers[node] = number = len(numbers)
         return number
+
+    stored = tuple([(numbers[node] if node in numbers else enter(node), dtype) for node, dtype in stores])
+    reduced = tuple([(kind, numbers[node] if node in numbers else enter(node)) for kind, node in reductions])
+    return (stored, reduced, tuple(entries)), arrays, scalars
