@@ -56,6 +56,7 @@ class Awaited(Node):
         """Return the array as soon as it is written."""
         self.finish()
         self.array = self.coming
+        del self.finish  # and with it what the work needed
         return self.array
 
 
@@ -115,36 +116,45 @@ def _signed(
 ) -> tuple[tuple[Any, ...], list[np.ndarray], list[int | float]]:
     """Number the nodes below the targets, operands first, and describe each by an entry of the signature.
 
-    Returns the signature, and the arrays and scalars in the order of their entries. This runs for every program of a
-    step: its names are local.
+    Returns the signature, and the arrays and scalars in the order of their entries.
     """
     numbers: dict[Node, int] = {}
     entries: list[tuple[Any, ...]] = []
     arrays: list[np.ndarray] = []
     scalars: list[int | float] = []
-    append = entries.append
-
-    def enter(node: Node) -> int:
-        operands = node.operands
-        if operands:
-            for operand in operands:
-                if operand not in numbers:
-                    enter(operand)
-            append((node.primitive, node.dtype, *[numbers[operand] for operand in operands]))
-        elif node.array is not None:
-            arrays.append(node.array)
-            append(("leaf", node.dtype, node.shape))
-        elif node.scalar is not None:
-            scalars.append(node.scalar)
-            append(("parameter", node.dtype))
-        elif isinstance(node, Awaited):
-            arrays.append(node.settle())
-            append(("leaf", node.dtype, node.shape))
-        else:
-            append((node.primitive, node.dtype))
-        numbers[node] = number = len(numbers)
-        return number
-
-    stored = tuple([(numbers[node] if node in numbers else enter(node), dtype) for node, dtype in stores])
-    reduced = tuple([(kind, numbers[node] if node in numbers else enter(node)) for kind, node in reductions])
+    found = numbers, entries.append, arrays, scalars
+    stored = tuple([(_entered(node, *found), dtype) for node, dtype in stores])
+    reduced = tuple([(kind, _entered(node, *found)) for kind, node in reductions])
     return (stored, reduced, tuple(entries)), arrays, scalars
+
+
+def _entered(
+    node: Node,
+    numbers: dict[Node, int],
+    append: Callable[[tuple[Any, ...]], None],
+    arrays: list[np.ndarray],
+    scalars: list[int | float],
+) -> int:
+    """Return the number of a node; enter it, and what it is made of, if it has none."""
+    number = numbers.get(node)
+    if number is not None:
+        return number
+    operands = node.operands
+    if operands:
+        for operand in operands:
+            if operand not in numbers:
+                _entered(operand, numbers, append, arrays, scalars)
+        append((node.primitive, node.dtype, *[numbers[operand] for operand in operands]))
+    elif node.array is not None:
+        arrays.append(node.array)
+        append(("leaf", node.dtype, node.shape))
+    elif node.scalar is not None:
+        scalars.append(node.scalar)
+        append(("parameter", node.dtype))
+    elif isinstance(node, Awaited):
+        arrays.append(node.settle())
+        append(("leaf", node.dtype, node.shape))
+    else:
+        append((node.primitive, node.dtype))
+    numbers[node] = number = len(numbers)
+    return number

@@ -50,7 +50,7 @@ class MacArray:
     def begin_step(self, random: RandomBits) -> None:
         """Start a step: products that are rounded stochastically draw from ``random``, GEMM by GEMM."""
         self._random, self._calls = random, 0
-        self._unfinished: dict[Callable[[], None], None] = {}
+        self._unfinished: list[_Unfinished] = []
 
     def _spec(self) -> mac.MacSpec:
         """Return the accumulator of the next GEMM, with random bits of its own where it needs any."""
@@ -75,26 +75,15 @@ class MacArray:
         result = getattr(mac, operation)(a.codes, b.codes, self._spec(), **attributes, **options)
         frac_bits = a.format.frac_bits + b.format.frac_bits - self.drop_bits
         if result.unfinished is not None:
-            return Accumulated(result.codes, frac_bits, finish=self._finish(operation, result))
+            self._unfinished.append(_Unfinished(self, result))
+            return Accumulated(result.codes, frac_bits, finish=self._unfinished[-1].finish)
         self.count(operation, SumCounts.of(result))
         return Accumulated(result.codes, frac_bits, result.max_abs, result.overflowed)
 
-    def _finish(self, operation: str, result: mac.MacResult) -> Callable[[], None]:
-        """Return what finishes a result and enters what happened; it does so once."""
-        tell = self.witness() if self.witness is not None else None
-
-        def finish() -> None:
-            if finish in self._unfinished:
-                del self._unfinished[finish]
-                self._enter(SumCounts.of(result.finished()), tell)
-
-        self._unfinished[finish] = None
-        return finish
-
     def end_step(self) -> None:
         """Finish what idle threads may still be working on."""
-        for finish in list(self._unfinished):
-            finish()
+        while self._unfinished:
+            self._unfinished.pop().finish()
 
     def count(self, operation: str, counts: SumCounts) -> None:
         """Enter what happened in a GEMM.
@@ -111,9 +100,10 @@ class MacArray:
                 expected="no overflow (accumulator.overflow is 'raise')",
                 remedy="use a wider accumulator, drop product bits, or let it saturate",
             )
-        self._enter(counts, self.witness() if self.witness is not None else None)
+        self.enter(counts, self.witness() if self.witness is not None else None)
 
-    def _enter(self, counts: SumCounts, tell: Callable[[SumCounts], None] | None) -> None:
+    def enter(self, counts: SumCounts, tell: Callable[[SumCounts], None] | None) -> None:
+        """Add to the overflows, and tell whoever wants to know."""
         self.overflowed += counts.overflowed
         if tell is not None:
             tell(counts)
@@ -143,6 +133,20 @@ class MacArray:
     ) -> Accumulated:
         function = getattr(mac, operation + "_float")
         return Accumulated(function(_as_float(a), _as_float(b), **attributes), None)
+
+
+class _Unfinished:
+    """A result that idle threads may still be working on, and who is to be told what happened."""
+
+    def __init__(self, array: MacArray, result: mac.MacResult) -> None:
+        self.array, self.result = array, result
+        self.tell = array.witness() if array.witness is not None else None
+
+    def finish(self) -> None:
+        """Finish the result and enter what happened, once."""
+        if self.result is not None:
+            result, self.result = self.result, None
+            self.array.enter(SumCounts.of(result.finished()), self.tell)
 
 
 def _as_float(operand: Operand | CodedOperand) -> np.ndarray:

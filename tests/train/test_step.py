@@ -1,10 +1,13 @@
 """What a step is made of: micro-batches, clipping by the norm of all gradients, a schedule that listens."""
 
+import gc
+
 import numpy as np
 import pytest
 
 from fxpsim.data import load
 from fxpsim.errors import UserError
+from fxpsim.kernels import threads
 from fxpsim.train import RunDirectory, Session, Trainer, load_recipe, make_progress, resume
 
 MLP = ["network=mlp", "network_options.hidden=[16]", "schedule.name=constant"]
@@ -77,6 +80,24 @@ def test_the_norm_of_all_gradients_is_clipped(digits, overrides, tolerance):
 
 
 PLATEAU = "schedule={name='plateau', factor=0.5, patience=0, threshold=0.9}"
+
+
+@pytest.mark.parametrize(
+    "overrides", [[], ["method=float32"], ["accelerator=int8_all_integer"], ["method=statquant-psq"]]
+)
+def test_a_step_leaves_no_cycles(digits, overrides):
+    """Memory comes back when the last reference to it goes, not when the collector finds the cycle it is in."""
+    before = threads.threads()
+    threads.set_threads(2)
+    session = stepped(digits, overrides, 2)
+    gc.collect()
+    gc.disable()
+    try:
+        session.step(2, digits.train.inputs[:32], digits.train.targets[:32])
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+        threads.set_threads(before)
 
 
 def trainer(folder, *, stop_after: int | None = None) -> Trainer:
