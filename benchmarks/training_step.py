@@ -1,8 +1,8 @@
 """A whole ResNet-20 training step (batch 128, CIFAR-10 shapes), exact integers against PyTorch's float32.
 
 Forward, backward, update, statistics and counters on. All contestants run in turn, in one process, for several rounds;
-the table shows medians and their ratio to torch float32 in its contiguous format. Only ratios mean anything on a shared
-machine.
+each timed step follows an untimed one of its kind. The table shows medians and their ratio to torch float32 in its
+contiguous format. Only ratios mean anything on a shared machine.
 
     pip install torch            # a CPU build; and qtorch, ninja for the comparison with QPyTorch
     python benchmarks/training_step.py --rounds 9
@@ -160,6 +160,7 @@ def main() -> None:
         step()
     for _ in range(arguments.rounds):
         for name, step in steps.items():
+            step()  # in a training run, too, it is a step of the same kind that comes before
             begin = time.perf_counter()
             step()
             times[name].append(time.perf_counter() - begin)
