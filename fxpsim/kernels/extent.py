@@ -13,7 +13,7 @@ _SOME = 16  # codes that are looked at first
 def _extents(begin, end, codes, found):
     """Note the smallest and the largest code of each piece, 0 included."""
     for piece in range(begin, end):
-        part = codes[piece * 65536 : (piece + 1) * 65536]
+        part = codes[piece * _PIECE : (piece + 1) * _PIECE]
         low = high = codes.dtype.type(0)
         for i in range(part.size):
             low, high = min(low, part[i]), max(high, part[i])

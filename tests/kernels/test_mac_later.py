@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fxpsim.kernels import mac, threads
+from fxpsim.kernels import mac
 from fxpsim.kernels.mac import MacSpec
 
 SHAPES = [  # of images and kernels, stride, groups
@@ -18,14 +18,6 @@ SPECS = {
     "rounds": MacSpec(product_shift=3, rounding="half_even"),
     "wide": MacSpec(word_bits=48),
 }
-
-
-@pytest.fixture(params=[1, 2, 3])
-def members(request):
-    before = threads.threads()
-    threads.set_threads(request.param)
-    yield request.param
-    threads.set_threads(before)
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -52,14 +52,6 @@ def add_rows(begin, end, tables, out):
         out[unit] = row.sum() + tables[1][unit, :2].sum() + more.sum()
 
 
-@pytest.fixture(params=[1, 2, 5])
-def members(request):
-    before = threads.threads()
-    threads.set_threads(request.param)
-    yield request.param
-    threads.set_threads(before)
-
-
 @pytest.mark.parametrize("units", [0, 1, 2, 3, 7, 1000])
 def test_every_unit_is_executed_once(members, units):
     for _ in range(50):

@@ -114,9 +114,12 @@ def contract(task: Task, spec: MacSpec, a_bound: int, b_bound: int, *, later: bo
         return MacResult(codes=codes, overflowed=0, max_abs=0)
     nonnegative = task.a.dtype.kind == "u" and task.b[0].dtype.kind == "u"
     bounds = Bounds(a=a_bound, b=b_bound, k=task.k, nonnegative=nonnegative)
-    if later and (unfinished := _left(task, spec, bounds, codes)) is not None:
-        return MacResult(codes=codes, overflowed=0, max_abs=0, products=products(task), unfinished=unfinished)
-    notes = (_by_phases if has_phases(task, spec, bounds) else _accumulated)(task, spec, bounds, codes)
+    if has_phases(task, spec, bounds):
+        notes = _by_phases(task, spec, bounds, codes)
+    else:
+        notes = _accumulated(task, spec, bounds, codes, later=later)
+    if not isinstance(notes, tuple):
+        return MacResult(codes=codes, overflowed=0, max_abs=0, products=products(task), unfinished=notes)
     lost = losses(task, spec, bounds) if spec.rounds else NONE_LOST
     return MacResult(
         codes=codes,
@@ -139,20 +142,26 @@ def _by_phases(task: Task, spec: MacSpec, bounds: Bounds, codes: np.ndarray) -> 
             continue
         found = empty(part.shape, spec.dtype)
         notes = _accumulated(part, spec, replace(bounds, k=part.k), found)
+        assert isinstance(notes, tuple)
         put(found, codes, first, wide.geometry.stride)
         overflowed, max_abs = overflowed + notes[0], max(max_abs, notes[1])
     return overflowed, max_abs
 
 
-def _accumulated(task: Task, spec: MacSpec, bounds: Bounds, codes: np.ndarray) -> tuple[int, ...]:
-    """Find the lane and run it: (overflowed, largest magnitude), and what vanished by chance if products did."""
+def _accumulated(
+    task: Task, spec: MacSpec, bounds: Bounds, codes: np.ndarray, *, later: bool = False
+) -> tuple[int, ...] | Unfinished:
+    """Find the lane and run it: (overflowed, largest magnitude), and what vanished by chance if products did.
+
+    ``later`` lets idle threads run it, where it is the exact sums of one group.
+    """
     out = codes.reshape(-1, codes.shape[-1])
-    notes: tuple[int, ...] | None = None
+    notes: tuple[int, ...] | Unfinished | None = None
     if blas.wanted() and not spec.rounds:
         notes = _by_blas(task, spec, bounds, out)
     if notes is None and not spec.rounds:
         wide = merged(task, FLOAT32.columns(cpu())) if spec.step == 1 else task
-        notes = _gathered(task, spec, bounds, codes) or _exact(wide, spec, bounds, out)
+        notes = _gathered(task, spec, bounds, codes) or _exact(wide, spec, bounds, out, later=later)
         if notes is None and spec.overflow not in _WRAPS:
             notes = _checked(wide, spec, bounds, out) or _clamped(wide, spec, bounds, out)
     if notes is None and spec.rounds:
@@ -168,20 +177,15 @@ class _ExactSums:
     turns: bool = False
 
 
-def _left(task: Task, spec: MacSpec, bounds: Bounds, codes: np.ndarray) -> Unfinished | None:
-    """Leave exact sums of one group to idle threads, if they decide and a lane has them."""
-    if blas.wanted() or spec.rounds or len(task.b) > 1 or has_phases(task, spec, bounds):
-        return None
-    wide = merged(task, FLOAT32.columns(cpu())) if spec.step == 1 else task
-    sums = _exact_sums(wide, spec, bounds, codes.reshape(-1, codes.shape[-1]))
-    return None if sums is None or sums.turns else sums.runs[0].later()
-
-
-def _exact(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[int, int] | None:
+def _exact(
+    task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray, *, later: bool = False
+) -> tuple[int, int] | Unfinished | None:
     """Take the exact sums, if they decide and a lane has them."""
     sums = _exact_sums(task, spec, bounds, out)
     if sums is None:
         return None
+    if later and len(sums.runs) == 1 and not sums.turns:
+        return sums.runs[0].later()
     overflowed, max_abs = 0, 0
     for run in sums.runs:
         notes = run.now()
@@ -266,7 +270,7 @@ def _gathered(task: Task, spec: MacSpec, bounds: Bounds, codes: np.ndarray) -> t
         return None
     found = empty(wide.shape, spec.dtype)
     notes = _exact(wide, spec, bounds, found.reshape(-1, found.shape[-1]))
-    if notes is None or notes[0]:
+    if not isinstance(notes, tuple) or notes[0]:
         return None
     own_results(found, task, codes)
     return 0, largest_magnitude(codes)
