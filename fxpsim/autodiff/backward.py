@@ -24,8 +24,7 @@ def backward(output: Tensor, grad: Tensor) -> dict[int, Tensor]:
     engine = output.engine
     gradients: dict[int, Tensor] = {id(output): grad}
     order = _topological(output)
-    was_training, engine.training = engine.training, False
-    try:
+    with engine.going_back():
         while order:
             tensor = order.pop()
             record = tensor.record
@@ -40,8 +39,9 @@ def backward(output: Tensor, grad: Tensor) -> dict[int, Tensor]:
                     known = gradients.get(id(source))
                     gradients[id(source)] = part if known is None else known + part
             tensor.record = None  # the tape is used up: let go of what the op kept
-    finally:
-        engine.training = was_training
+    if engine.error_vector is not None:
+        leave = engine.error_vector.leave
+        return {leaf: Tensor(engine, leave(gradient.value)) for leaf, gradient in gradients.items()}
     return gradients
 
 

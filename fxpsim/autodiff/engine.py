@@ -23,10 +23,15 @@ class Engine:
         Executes everything between them.
     precision : Precision, optional
         Quantizers of the streams; None leaves every stream as the vector unit has it.
+    error_vector : VectorUnit, optional
+        The vector unit of backward passes, where that is another one. It reads what ``vector`` left, and its method
+        ``leave`` brings the gradient of a leaf back.
     """
 
-    def __init__(self, mac: Any, vector: Any, precision: Precision | None = None) -> None:
-        self.mac, self.vector, self.precision = mac, vector, precision
+    def __init__(
+        self, mac: Any, vector: Any, precision: Precision | None = None, *, error_vector: Any | None = None
+    ) -> None:
+        self.mac, self.vector, self.precision, self.error_vector = mac, vector, precision, error_vector
         self.counter: Counter | None = None
         self.gating: Gating | None = None  # of methods whose gates choose word lengths
         self._exponents: dict[tuple[str, str], int | None] = {}  # of the last tensor: a guess, never part of a result
@@ -38,6 +43,16 @@ class Engine:
     def at(self, *, layer: str | None = None, pass_: str | None = None) -> AbstractContextManager[None]:
         """Say in which layer and pass the ops inside the block run."""
         return _Place(self, self.layer if layer is None else layer, self.pass_ if pass_ is None else pass_)
+
+    @contextmanager
+    def going_back(self) -> Iterator[None]:
+        """Walk the tape inside the block: nothing is taped, and the vector unit is that of errors."""
+        before = self.training, self.vector
+        self.training, self.vector = False, self.error_vector or self.vector
+        try:
+            yield
+        finally:
+            self.training, self.vector = before
 
     @contextmanager
     def inference(self) -> Iterator[None]:

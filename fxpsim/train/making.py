@@ -13,6 +13,7 @@ from fxpsim.registry import Registry, unknown
 from fxpsim.train.precision import RunPrecision
 from fxpsim.train.recipe import ResolvedRecipe
 from fxpsim.units import FixedUnit, FloatUnit, MacArray, UpdateUnit, build_update_unit
+from fxpsim.units.float_errors import FloatErrorUnit
 from fxpsim.units.islands import IslandUnit, IslandUpdate
 from fxpsim.units.shared_exponent import SharedExponentUpdate
 from fxpsim.units.update import FloatUpdate
@@ -47,7 +48,7 @@ def make_units(resolved: ResolvedRecipe, precision: RunPrecision) -> tuple[Engin
             expected="update_unit.arithmetic = 'fixed' with a fixed-point vector unit",
             remedy="change one of the two",
         )
-    if streams := precision.float_streams():
+    if streams := [name for name in precision.float_streams() if name not in parts]:
         raise UserError(
             f"stream {streams[0]!r} is float32, but the vector unit is fixed point",
             where=f"method {method.name} on accelerator {accelerator.name}",
@@ -66,7 +67,8 @@ def make_units(resolved: ResolvedRecipe, precision: RunPrecision) -> tuple[Engin
         return Engine(MacArray(accelerator), vector, precision), _update_unit(accelerator)
     island = IslandUnit(unit.word_bits, unit.rounding, parts)
     update = IslandUpdate(island) if "update" in parts else _update_unit(accelerator)
-    return Engine(MacArray(accelerator), island, precision), update
+    errors = FloatErrorUnit(island) if "error" in parts else None
+    return Engine(MacArray(accelerator), island, precision, error_vector=errors), update
 
 
 def _update_unit(accelerator: Accelerator) -> UpdateUnit:

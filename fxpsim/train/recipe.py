@@ -43,13 +43,16 @@ class CostTable(Table):
     baseline: Literal["float32", "int8"] = "float32"
 
 
+Float32Part = Literal["normalization", "loss", "update", "error"]
+
+
 class StepTable(Table):
     """How a step is made of its batch."""
 
     accumulate: Count = Field(
         default=1, description="micro-batches that a batch is cut into: one update with the mean of their gradients"
     )
-    float32_parts: Annotated[tuple[Literal["normalization", "loss", "update"], ...], Field(strict=False)] = Field(
+    float32_parts: Annotated[tuple[Float32Part, ...], Field(strict=False)] = Field(
         default=(),
         description="parts of an all-integer step to compute in binary32, to see what they cost",
     )
