@@ -195,8 +195,9 @@ class Dynasty:
 
 
 def _floats(sample: Sample) -> Any:
-    values = sample.array.astype(np.float64)
-    return values if sample.frac_bits is None else np.ldexp(values, -sample.frac_bits)
+    if sample.frac_bits is None:
+        return sample.array
+    return np.ldexp(sample.array.astype(np.float64), -sample.frac_bits)
 
 
 _STARTS: dict[int, Any] = {}

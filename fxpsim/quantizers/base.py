@@ -176,14 +176,17 @@ class Encoded:
         words = scale.word_bits.reshape((1,) * (len(self.shape) - scale.word_bits.ndim) + scale.word_bits.shape)
         cut = scale.block or (1,) * len(self.shape)
         # how many elements each entry stands for; the last block of an axis may be shorter
-        elements = np.ones(words.shape)
+        each, elements = 1, np.ones((1,) * words.ndim)
         for axis, (count, length) in enumerate(zip(self.shape, cut, strict=True)):
             if words.shape[axis] == 1:
-                lengths = np.array([count])
+                each *= count
+            elif count % length == 0:
+                each *= length
             else:
                 lengths = np.minimum(length, count - length * np.arange(words.shape[axis]))
-            elements = elements * lengths.reshape([-1 if a == axis else 1 for a in range(words.ndim)])
-        counts = np.bincount(words.reshape(-1), elements.reshape(-1))
+                elements = elements * lengths.reshape([-1 if a == axis else 1 for a in range(words.ndim)])
+        weights = None if elements.size == 1 else np.broadcast_to(elements, words.shape).reshape(-1)
+        counts = each * np.bincount(words.reshape(-1), weights)
         return {int(bits): int(counts[bits]) for bits in np.flatnonzero(counts)}
 
     @property
