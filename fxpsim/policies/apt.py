@@ -6,12 +6,17 @@ and errors are quantized symmetrically with one power-of-two step per tensor. At
 (QEM) is measured and the word grows while it is above a threshold; how fast the range drifts and how large the error
 is say when to measure again (QPA). Between updates word and step stay as they are, and larger values are clipped.
 
+A tensor that is cast several times within a step (at each time step of a recurrent layer, in each micro-batch) is
+measured each time in a step with an update; the word that is longest and the range that is widest stay (ours: the
+published networks cast every tensor once).
+
 Which of the two modes the paper calls 1 and 2 is not certain: mode 1 here keeps the word length and only grows it,
 mode 2 starts from the shortest word at every update, so that it can shrink.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -50,38 +55,58 @@ class Apt(AptOptions):
         return {"streams": streams, "work": {}, "log": []}
 
     def wants(self, state: State, moment: Moment, layer: str, stream: str, step: int) -> bool:
-        """Want a tensor when its update is due."""
-        return moment is Moment.TENSOR and stream in self.streams and step >= state["streams"][layer][stream]["next"]
+        """Want a tensor when its update is due, and in the rest of that step."""
+        if moment is not Moment.TENSOR or stream not in self.streams:
+            return False
+        own = state["streams"][layer][stream]
+        return step >= own["next"] or step == own["updated"]
 
     def update(self, state: State, statistics: Statistics) -> State:
         """Measure a tensor: new step, perhaps a longer word, and when to measure again."""
         assert statistics.tensor is not None
         layer, stream = statistics.layer, statistics.stream
-        own: dict[str, Any] = dict(state["streams"][layer][stream])
-        mean = self._mean(own, statistics.step)
+        before: dict[str, Any] = state["streams"][layer][stream]
         codes, frac_bits = statistics.tensor.integers()
-        word = own["first"] if self.mode == 2 else own["word_bits"]
-        mean += own["word_bits"] - word  # the exponent is as much larger as the word is shorter
+        live = bool(codes.any())
+        again = statistics.step < before["next"]
+        if again and not live:
+            return state
+        word, mean, least = self._begin(before, statistics.step, again=again)
         grows = stream.partition("@")[0] in self.adaptive
         operations = 0
         while True:
-            exponent = step_exponent(codes, frac_bits, word)
+            exponent = max(step_exponent(codes, frac_bits, word), least)
             error = measured_error(codes, frac_bits, exponent, ErrorMeasure(self.error_measure))
             operations += MEASURE_OPERATIONS * codes.size
             if not grows or error <= self.threshold or word + self.growth > self.max_word_bits:
                 break
-            word, mean = word + self.growth, mean - self.growth
+            word, mean, least = word + self.growth, mean - self.growth, least - self.growth
         wait = self._wait(statistics, exponent, mean, error)
-        own |= {
-            "word_bits": word,
+        own = {
             "exponent": exponent,
-            "next": statistics.step + wait,
+            "next": min(statistics.step + wait, before["next"]) if again else statistics.step + wait,
             "mean": self.alpha * exponent + (1 - self.alpha) * mean,
             "updated": statistics.step,
-        }
-        log = [[layer, stream, "diff", error], [layer, stream, "interval", wait], [layer, stream, "exponent", exponent]]
+            "word_bits": word,
+            "first": before["first"],
+        } | ({} if live else {"zero": True})
+        log = []
+        if not again or (word, exponent) != (before["word_bits"], before["exponent"]):
+            found = {"diff": error, "interval": wait, "exponent": exponent}
+            log = [[layer, stream, quantity, value] for quantity, value in found.items()]
         streams = {**state["streams"], layer: {**state["streams"][layer], stream: own}}
         return {**state, "streams": streams, "work": spent(state, layer, operations), "log": log}
+
+    def _begin(self, own: Mapping[str, Any], step: int, *, again: bool) -> tuple[int, float, float]:
+        """Return word length, moving average and least exponent from which a measurement starts."""
+        if again:
+            # the average as it was before this step's first measurement
+            share = 1 - self.alpha
+            mean = (own["mean"] - self.alpha * own["exponent"]) / share if share else own["exponent"]
+            return own["word_bits"], mean, -math.inf if own.get("zero") else own["exponent"]
+        word = own["first"] if self.mode == 2 else own["word_bits"]
+        # the exponent is as much larger as the word is shorter
+        return word, self._mean(own, step) + (own["word_bits"] - word), -math.inf
 
     def decide(self, state: State, layer: str, stream: str) -> Decision | None:
         """Return word length and step of a stream; streams without a controller keep what their quantizer has."""

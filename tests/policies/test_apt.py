@@ -125,3 +125,37 @@ def test_options_are_checked():
         Apt(mode=3)
     with pytest.raises(UserError, match="did you mean 'error'"):
         Apt(adaptive=["eror"])
+
+
+def cast_often(policy: Apt, tensors: list[np.ndarray], *, stream: str = "error") -> dict:
+    """Return the state after a step that casts so many tensors of one stream."""
+    state = started(policy)
+    for tensor in tensors:
+        assert policy.wants(state, Moment.TENSOR, "fc", stream, 0)
+        state = policy.update(state, told(tensor, 0, stream=stream))
+    return state
+
+
+def test_a_stream_that_is_cast_often_has_room_for_all_of_its_tensors():
+    policy = Apt()
+    large, zero = np.array([0.7, -0.9]), np.zeros(3)
+    alone = policy.decide(cast_often(policy, [large]), "fc", "error")
+    for tensors in ([zero, large], [large / 16, large], [large, large / 16], [zero, large / 16, large, zero]):
+        assert policy.decide(cast_often(policy, tensors), "fc", "error") == alone
+    tiny = policy.decide(cast_often(policy, [zero, np.full(4, 2.0**-30)]), "fc", "error")
+    assert tiny is not None
+    assert tiny.frac_bits > 12, "a tensor of zeros says nothing about the range"
+    # what a shared step would flush to zero needs a longer word
+    assert policy.decide(cast_often(policy, [large, large / 512]), "fc", "error").word_bits == 16
+
+
+def test_the_longest_word_stays_and_the_average_moves_once_a_step():
+    policy = Apt()
+    state = cast_often(policy, [heavy(0.3), heavy(0.002), heavy(0.3)])
+    own = state["streams"]["fc"]["error"]
+    assert (own["word_bits"], own["exponent"]) == (16, -14)
+    assert own["mean"] == pytest.approx(policy.alpha * -14 + (1 - policy.alpha) * (0 - 8))
+    once = policy.update(started(policy), told(heavy(0.002), 0))["streams"]["fc"]["error"]
+    assert own["mean"] == pytest.approx(once["mean"])
+    logged = cast_often(policy, [heavy(0.3)] * 3)["log"]
+    assert not logged, "what changes nothing is not told again"
