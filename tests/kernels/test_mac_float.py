@@ -55,3 +55,24 @@ def test_convolution_is_the_sum_over_the_window():
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     expected = sum(padded[:, r : r + 5, s : s + 6] @ w[r, s] for r in range(3) for s in range(3))
     np.testing.assert_allclose(mac.conv2d_float(x, w, padding=1), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("groups", "depth", "width"), [(20, 1, 1), (32, 1, 1), (12, 1, 2), (6, 3, 2), (2, 4, 24)])
+def test_groups_that_are_computed_together_give_the_bits_of_each(groups, depth, width, dtype):
+    rng = np.random.default_rng(groups)
+    x = rng.standard_normal((2, 7, 6, groups * depth)).astype(dtype)
+    w = rng.standard_normal((3, 3, depth, groups * width)).astype(dtype)
+    window = {"stride": 2, "padding": 1}
+    y = mac.conv2d_float(x, w, groups=groups, **window)
+    e = rng.standard_normal(y.shape).astype(dtype)
+    to_x = mac.conv2d_input_grad_float(e, w, input_shape=x.shape, groups=groups, **window)
+    to_w = mac.conv2d_weight_grad_float(x, e, kernel_shape=w.shape, groups=groups, **window)
+    for g in range(groups):
+        inner, outer = slice(g * depth, (g + 1) * depth), slice(g * width, (g + 1) * width)
+        own, kernel, error = (np.ascontiguousarray(part) for part in (x[..., inner], w[..., outer], e[..., outer]))
+        np.testing.assert_array_equal(y[..., outer], mac.conv2d_float(own, kernel, **window))
+        alone = mac.conv2d_input_grad_float(error, kernel, input_shape=own.shape, **window)
+        np.testing.assert_array_equal(to_x[..., inner], alone)
+        alone = mac.conv2d_weight_grad_float(own, error, kernel_shape=kernel.shape, **window)
+        np.testing.assert_array_equal(to_w[..., outer], alone)

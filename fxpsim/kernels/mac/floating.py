@@ -2,7 +2,8 @@
 
 Each result is a chain of fused multiply-adds, ``sum = fma(a, b, sum)``, from zero over increasing k (the orders of
 the operations on codes). Each step is one IEEE 754 rounding in the type of the operands, binary32 or binary64; padding
-is a product with zero. This order is our own choice; no accelerator is claimed to have it.
+is a product with zero, and so is what lies between narrow groups that are computed together (an infinity becomes NaN in
+its neighbors). This order is our own choice; no accelerator is claimed to have it.
 """
 
 from typing import Any
@@ -14,11 +15,21 @@ from fxpsim.kernels.lanes import cpu
 from fxpsim.kernels.mac.frames import image_of
 from fxpsim.kernels.mac.packing import pack
 from fxpsim.kernels.mac.tables import grouped
-from fxpsim.kernels.mac.task import Task, forward_task, input_grad_task, matmul_task, weight_grad_task
+from fxpsim.kernels.mac.task import (
+    Task,
+    forward_task,
+    gathered,
+    input_grad_task,
+    matmul_task,
+    merged,
+    own_results,
+    weight_grad_task,
+)
 from fxpsim.kernels.mac.tile import FLOAT32, FLOAT64, Tile
 from fxpsim.kernels.mac.tiles import Reading, prepared_tiles, tile_shape
 
 _CACHED = 1024
+_TOGETHER = 16  # columns up to which groups are joined, on every processor
 
 
 def _floats(*operands: np.ndarray) -> None:
@@ -32,6 +43,15 @@ def _floats(*operands: np.ndarray) -> None:
 
 
 def _contract(task: Task) -> np.ndarray:
+    wide = gathered(task, _TOGETHER)
+    if wide is None:
+        return _run(merged(task, _TOGETHER))
+    result = np.empty(task.shape, task.a.dtype)
+    own_results(_run(wide), task, result)
+    return result
+
+
+def _run(task: Task) -> np.ndarray:
     dtype = task.a.dtype.type
     result = np.zeros(task.shape, dtype)
     if not result.size or not task.k:
