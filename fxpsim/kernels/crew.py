@@ -62,6 +62,16 @@ _GRABS = 4  # per share: few enough to cost nothing, enough to even out members 
 
 
 @kernel
+def _pause(board, looks):
+    """Let a moment pass between two looks, and offer the core to others once there were many; return their number."""
+    if looks < _LOOKS:
+        relax()
+    else:
+        call(load(board + _YIELD), 0, 0, 0)
+    return looks + 1
+
+
+@kernel
 def _work(board, me, count):
     """Grab units until none is left, first of one's own share."""
     thunk, data, grab = load(board + _THUNK), load(board + _DATA), load(board + _GRAB)
@@ -119,11 +129,7 @@ def _finish_later(board, i):
         pass
     looks = 0
     while load(slot + _OPEN) > 0:
-        looks += 1
-        if looks < _LOOKS:
-            relax()
-        else:
-            call(load(board + _YIELD), 0, 0, 0)
+        looks = _pause(board, looks)
 
 
 def _lead(board, thunk, data, units, count):
@@ -156,11 +162,7 @@ def _await_end(board, mail):
     """Wait until a worker has done its job (it may be asleep again when we look)."""
     looks = 0
     while load(mail) == _TAKEN:
-        looks += 1
-        if looks < _LOOKS:
-            relax()
-        else:
-            call(load(board + _YIELD), 0, 0, 0)
+        looks = _pause(board, looks)
 
 
 @kernel
@@ -182,11 +184,8 @@ def _serve(board, me):
         if word == _NONE and _find_later(board):
             looks = 0
             continue
-        looks += 1
-        if looks < min(_LOOKS, patience):
-            relax()
-        elif looks < patience:
-            call(load(board + _YIELD), 0, 0, 0)
+        if looks < patience:
+            looks = _pause(board, looks)
         else:
             replace(mail, _NONE, _ASLEEP)
             while load(mail) == _ASLEEP:  # a signal ends the reading, too
