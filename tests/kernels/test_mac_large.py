@@ -164,3 +164,32 @@ def test_the_number_of_threads_changes_nothing(count):
         assert everything() == expected
     finally:
         threads.set_threads(before)
+
+
+@pytest.mark.parametrize("bits", [32, 48])
+@pytest.mark.parametrize("channels", [16, 37])
+@pytest.mark.parametrize("worst", [False, True])
+def test_depthwise_convolutions_side_by_side(channels, worst, bits):
+    """Many sums in binary32, flushed before they leave it; with worst codes every product is as large as can be."""
+    rng = np.random.default_rng(channels)
+    x = rng.integers(0, 256, (3, 24, 23, channels)).astype(np.uint8)
+    w = rng.integers(-128, 128, (3, 3, 1, channels)).astype(np.int8)
+    e = rng.integers(-128, 128, x.shape).astype(np.int8)
+    if worst:
+        x[...], w[...], e[...] = 255, -128, -128
+    spec = mac.MacSpec(word_bits=bits, overflow="wrap")
+    window = {"padding": 1, "groups": channels}
+    y = mac.conv2d(x, w, spec, x_bound=255, w_bound=128, **window)
+    to_x = mac.conv2d_input_grad(e, w, spec, input_shape=x.shape, e_bound=128, w_bound=128, **window)
+    to_w = mac.conv2d_weight_grad(x, e, spec, kernel_shape=w.shape, x_bound=255, e_bound=128, **window)
+    padded, errors = (np.pad(a.astype(np.int64), ((0, 0), (1, 1), (1, 1), (0, 0))) for a in (x, e))
+    forward, back = np.zeros(x.shape, np.int64), np.zeros(x.shape, np.int64)
+    kernel = np.zeros(w.shape, np.int64)
+    for r, s in np.ndindex(3, 3):
+        part = padded[:, r : r + 24, s : s + 23]
+        forward += part * w[r, s, 0].astype(np.int64)
+        back += errors[:, 2 - r : 26 - r, 2 - s : 25 - s] * w[r, s, 0].astype(np.int64)
+        kernel[r, s, 0] = (part * e.astype(np.int64)).sum(axis=(0, 1, 2))
+    for result, expected in ((y, forward), (to_x, back), (to_w, kernel)):
+        np.testing.assert_array_equal(result.codes, expected)
+        assert (result.overflowed, result.max_abs) == (0, np.abs(expected).max())

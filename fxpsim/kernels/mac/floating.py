@@ -6,6 +6,7 @@ is a product with zero, and so is what lies between narrow groups that are compu
 its neighbors). This order is our own choice; no accelerator is claimed to have it.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from fxpsim.kernels.mac.frames import image_of
 from fxpsim.kernels.mac.packing import pack
 from fxpsim.kernels.mac.tables import grouped
 from fxpsim.kernels.mac.task import (
+    Columns,
     Task,
+    depthwise,
     forward_task,
     gathered,
     input_grad_task,
@@ -26,7 +29,7 @@ from fxpsim.kernels.mac.task import (
     weight_grad_task,
 )
 from fxpsim.kernels.mac.tile import FLOAT32, FLOAT64, Tile
-from fxpsim.kernels.mac.tiles import Reading, prepared_tiles, tile_shape
+from fxpsim.kernels.mac.tiles import OWN_ROWS, Reading, prepared_tiles, tile_shape
 
 _CACHED = 1024
 _TOGETHER = 16  # columns up to which groups are joined, on every processor
@@ -43,6 +46,8 @@ def _floats(*operands: np.ndarray) -> None:
 
 
 def _contract(task: Task) -> np.ndarray:
+    if isinstance(task.b, Columns) and depthwise(task):
+        return _run(replace(task, b=[task.b.matrix]), own=True)
     wide = gathered(task, _TOGETHER)
     if wide is None:
         return _run(merged(task, _TOGETHER))
@@ -51,16 +56,17 @@ def _contract(task: Task) -> np.ndarray:
     return result
 
 
-def _run(task: Task) -> np.ndarray:
+def _run(task: Task, *, own: bool = False) -> np.ndarray:
     dtype = task.a.dtype.type
     result = np.zeros(task.shape, dtype)
     if not result.size or not task.k:
         return result
     lane = FLOAT32 if dtype is np.float32 else FLOAT64
-    rows, vectors = tile_shape(task.n, lane.columns(cpu()), cpu().registers)
-    tile = Tile(lane=lane, rows=rows, vectors=vectors, fused=True)
+    rows, vectors = (OWN_ROWS, 1) if own else tile_shape(task.n, lane.columns(cpu()), cpu().registers)
+    tile = Tile(lane=lane, rows=rows, vectors=vectors, fused=True, own=own)
     grouping = grouped(task.contraction, 1)
-    image = image_of(task.a, task.contraction.frame, lane.a_type, slack=0)
+    # the columns that fill up a panel read, too
+    image = image_of(task.a, task.contraction.frame, lane.a_type, slack=lane.columns(cpu()) if own else 0)
     for group, b in enumerate(task.b):
         prepared_tiles(
             tile,

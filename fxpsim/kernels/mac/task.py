@@ -1,5 +1,6 @@
 """One operation of the MAC array, ready for any lane: tables, operands and the shape of the result."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,8 +23,8 @@ class Task:
         The tables.
     a : ndarray, (images, height, width, channels)
         The operand that lies in the frame.
-    b : tuple of ndarray
-        The other operand as a (K, N) view, for each group.
+    b : sequence of ndarray
+        The other operand as a (K, N) matrix, for each group.
     shape : tuple of int
         Shape of the result; its last axis holds the columns of all groups.
     geometry : Convolution or None
@@ -35,7 +36,7 @@ class Task:
     kind: str
     contraction: tables.Contraction
     a: np.ndarray
-    b: tuple[np.ndarray, ...]
+    b: Sequence[np.ndarray]
     shape: tuple[int, ...]
     geometry: Convolution | None = None
     transposed: bool = False
@@ -92,17 +93,39 @@ def _expect(array: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
     return np.ascontiguousarray(array)
 
 
-def _groups(matrix: np.ndarray, groups: int) -> tuple[np.ndarray, ...]:
-    if groups == 1:
-        return (matrix,)
-    return tuple(np.ascontiguousarray(part) for part in np.split(matrix, groups, axis=1))
+class Columns(Sequence[np.ndarray]):
+    """The columns of each group of a matrix, copied when somebody asks for them.
+
+    Parameters
+    ----------
+    matrix : ndarray, (K, columns of all groups)
+    groups : int
+    """
+
+    def __init__(self, matrix: np.ndarray, groups: int) -> None:
+        self.matrix, self.width = matrix, matrix.shape[1] // groups
+        self._parts: list[np.ndarray | None] = [None] * groups
+
+    def __len__(self) -> int:
+        """Return the number of groups."""
+        return len(self._parts)
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return the columns of a group, or a list of those of several."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        part = self._parts[index]
+        if part is None:
+            first = index % len(self) * self.width
+            part = self._parts[index] = np.ascontiguousarray(self.matrix[:, first : first + self.width])
+        return part
 
 
 def forward_task(x: np.ndarray, w: np.ndarray, **window: Any) -> Task:
     """Prepare a convolution."""
     g = convolution(x.shape, w.shape, **window)
     flat = np.ascontiguousarray(w).reshape(-1, g.out_channels)
-    b = _groups(flat, g.groups)
+    b = Columns(flat, g.groups)
     x = np.ascontiguousarray(x)
     return Task(kind="forward", contraction=tables.forward(g), a=x, b=b, shape=g.out_shape, geometry=g)
 
@@ -111,8 +134,9 @@ def input_grad_task(e: np.ndarray, w: np.ndarray, input_shape: tuple[int, ...], 
     """Prepare the gradient of a convolution with respect to its input."""
     g = convolution(tuple(input_shape), w.shape, **window)
     e = _expect(e, g.out_shape, "error")
-    parts = np.split(w, g.groups, axis=3) if g.groups > 1 else [w]
-    b = tuple(np.ascontiguousarray(part.transpose(0, 1, 3, 2)).reshape(-1, g.group_channels) for part in parts)
+    # (r, s, c, group, k) -> (r, s, k), (group, c)
+    turned = w.reshape(*w.shape[:3], g.groups, g.group_out_channels).transpose(0, 1, 4, 3, 2)
+    b = Columns(turned.reshape(-1, g.channels), g.groups)
     return Task(kind="input_grad", contraction=tables.input_grad(g), a=e, b=b, shape=tuple(input_shape), geometry=g)
 
 
@@ -120,7 +144,7 @@ def weight_grad_task(x: np.ndarray, e: np.ndarray, kernel_shape: tuple[int, ...]
     """Prepare the gradient of a convolution with respect to its kernel."""
     g = convolution(x.shape, tuple(kernel_shape), **window)
     flat = _expect(e, g.out_shape, "error").reshape(-1, g.out_channels)
-    b = _groups(flat, g.groups)
+    b = Columns(flat, g.groups)
     x = np.ascontiguousarray(x)
     return Task(kind="weight_grad", contraction=tables.weight_grad(g), a=x, b=b, shape=tuple(kernel_shape), geometry=g)
 
@@ -155,6 +179,12 @@ def merged(task: Task, columns: int) -> Task:
     wide = replace(g, groups=g.groups // together)
     contraction = tables.forward(wide) if task.kind == "forward" else tables.input_grad(wide)
     return replace(task, contraction=contraction, b=tuple(blocks), geometry=wide)
+
+
+def depthwise(task: Task) -> bool:
+    """Return whether every group has one channel on either side: the groups are columns of one result then."""
+    g = task.geometry
+    return g is not None and g.groups > 1 and g.group_channels == g.group_out_channels == 1
 
 
 def gathered(task: Task, columns: int) -> Task | None:

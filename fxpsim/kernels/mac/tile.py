@@ -94,6 +94,9 @@ class Tile:
     fused : bool
         Whether floats need the fused multiply-add. Integers in floats do not where every product and sum is exact,
         which spares processors without the instruction a slow detour.
+    own : bool
+        Whether every column has an element of a for itself: column j is multiplied with what lies j elements behind
+        that of column 0, as in a depthwise convolution.
     rounding : str
         ``none``, or the formula by which each product is rounded before it is added (lanes of one product only); see
         :mod:`fxpsim.kernels.mac.rounding`.
@@ -106,4 +109,5 @@ class Tile:
     checked: bool = False
     every: bool = False
     fused: bool = False
+    own: bool = False
     rounding: str = "none"

@@ -72,7 +72,7 @@ def {name}(begin, end, image, base, rows, cols, b, starts, out, pitch, first, co
     for unit in range(begin, end):
         panel, tile0 = unit // n_blocks, unit % n_blocks * block
         copy = unit * len(image) // len(notes)
-        a_at = image.ctypes.data + (copy * image.shape[1] + base) * {a_size}
+        a_at = image.ctypes.data + (copy * image.shape[1] + base{own}) * {a_size}
         tiles = min(block, n_tiles - tile0)
         count = np.int64(0)
         for i in range(tile_size):
@@ -188,7 +188,7 @@ def _compiled(tile: Tile, reading: Reading, out_type: str) -> Any:
     width = tile.vectors * lane.columns(cpu())
     kinds = [kind for kind in ("flush", "split", "wrap", "word", "floats") if getattr(reading, kind)]
     clamp = [] if tile.clamp == "none" else [tile.clamp] + ["checked"] * tile.checked + ["every"] * tile.every
-    fused = ["fused"] if tile.fused else []
+    fused = ["fused"] * tile.fused + ["own"] * tile.own
     rounding = [] if tile.rounding == "none" else [tile.rounding]
     name = "_".join(["mac", lane.name, f"{tile.rows}x{tile.vectors}", *fused, *rounding, *clamp, *kinds, out_type])
     convert = "{}"
@@ -209,6 +209,7 @@ def _compiled(tile: Tile, reading: Reading, out_type: str) -> Any:
         restart="True" if reading.flush else "g == 0",
         out_rows=out_rows,
         width=width,
+        own=" + panel * width" if tile.own else "",
         a_size=np.dtype(lane.a_type).itemsize,
         b_size=lane.group * np.dtype(lane.b_type).itemsize,
         sum_type=lane.sum_type,
@@ -233,6 +234,10 @@ def tile_rows(contraction: Contraction, rows: int, split: bool) -> np.ndarray:
     if split:
         table = np.concatenate([table, table + contraction.frame.size], axis=1)
     return np.ascontiguousarray(table.reshape(-1))
+
+
+OWN_ROWS = 8
+"""Rows of a tile whose columns have elements of a for themselves; it has one register of columns."""
 
 
 @lru_cache(maxsize=256)

@@ -89,6 +89,12 @@ class Writer:
             return self.builder.sext(load(self.builder, place, I32), I64)
         return load(self.builder, place, self.factor)
 
+    def load_own(self, row_at: Any, k: Any) -> list[Any]:
+        """Load group k of a row for every column."""
+        offset = load(self.builder, address(self.builder, self.cols_at, (k, 8)), I64)
+        place = address(self.builder, row_at, (offset, self.a_size))
+        return self._load_vectors(place, self.tile.vectors, ir.VectorType(self.factor, self.count))
+
     def repeat(self, value: Any) -> Any:
         """Return a vector with the value in all lanes, or with several values again and again."""
         if isinstance(value.type, ir.VectorType):
@@ -98,8 +104,11 @@ class Writer:
     def step(self, row_at: list[Any], k: Any, sums: list[Any]) -> list[Any]:
         """Add the products of group k."""
         b = self.load_b(k)
-        words = [self.load_a(at, k) for at in row_at]
-        products = [(a, vector) for a in map(self.repeat, words) for vector in b]
+        if self.tile.own:
+            products = [pair for at in row_at for pair in zip(self.load_own(at, k), b, strict=True)]
+        else:
+            words = [self.load_a(at, k) for at in row_at]
+            products = [(a, vector) for a in map(self.repeat, words) for vector in b]
         return [self.multiply_add(total, a, vector) for total, (a, vector) in zip(sums, products, strict=True)]
 
     def count_changed(self, count: Any, mask: Any) -> Any:
