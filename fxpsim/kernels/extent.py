@@ -1,4 +1,4 @@
-"""The largest magnitude in an array of codes, by all threads."""
+"""The largest magnitude in an array of codes or floats, by all threads."""
 
 import numpy as np
 
@@ -18,6 +18,17 @@ def _extents(begin, end, codes, found):
         for i in range(part.size):
             low, high = min(low, part[i]), max(high, part[i])
         found[piece, 0], found[piece, 1] = low, high
+
+
+@kernel
+def _float_extents(begin, end, bits, found):
+    """Note the largest magnitude of each piece of floats, by their bits: those of a NaN are largest."""
+    for piece in range(begin, end):
+        part = bits[piece * _PIECE : (piece + 1) * _PIECE]
+        high = np.int32(0)
+        for i in range(part.size):
+            high = max(high, np.int32(part[i] & 0x7FFFFFFF))
+        found[piece] = high
 
 
 @kernel
@@ -48,6 +59,25 @@ def largest_magnitude(codes: np.ndarray) -> int:
     share(_extents, len(found), flat, found)
     low, high = _extent(found)
     return max(-int(low), int(high))  # the magnitude of -2^63 takes more than 64 bits
+
+
+def largest_float(values: np.ndarray) -> float:
+    """Return the largest ``|value|``, 0 of none; NaN if any is one.
+
+    Parameters
+    ----------
+    values : ndarray of float32
+
+    Examples
+    --------
+    >>> largest_float(np.array([0.5, -3.0], np.float32)), largest_float(np.array([np.inf, np.nan], np.float32))
+    (3.0, nan)
+    """
+    bits = np.ascontiguousarray(values, np.float32).reshape(-1).view(np.int32)
+    found = np.zeros(-(-bits.size // _PIECE), np.int32)
+    share = parallel_for if len(found) > 1 else inline
+    share(_float_extents, len(found), bits, found)
+    return float(found.max(initial=0).astype(np.int32).view(np.float32))
 
 
 def some_magnitude(codes: np.ndarray) -> int:

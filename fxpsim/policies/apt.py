@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from fxpsim.kernels.extent import largest_magnitude
 from fxpsim.policies.apt_options import AptOptions
 from fxpsim.policies.apt_rules import ErrorMeasure, interval, measured_error, step_exponent
 from fxpsim.policies.base import Decision, Moment, State, Statistics, policies, spent
@@ -67,15 +68,15 @@ class Apt(AptOptions):
         layer, stream = statistics.layer, statistics.stream
         before: dict[str, Any] = state["streams"][layer][stream]
         codes, frac_bits = statistics.tensor.integers()
-        live = bool(codes.any())
+        largest = largest_magnitude(codes)
         again = statistics.step < before["next"]
-        if again and not live:
+        if again and not largest:
             return state
         word, mean, least = self._begin(before, statistics.step, again=again)
         grows = stream.partition("@")[0] in self.adaptive
         operations = 0
         while True:
-            exponent = max(step_exponent(codes, frac_bits, word), least)
+            exponent = max(step_exponent(largest, frac_bits, word), least)
             error = measured_error(codes, frac_bits, exponent, ErrorMeasure(self.error_measure))
             operations += MEASURE_OPERATIONS * codes.size
             if not grows or error <= self.threshold or word + self.growth > self.max_word_bits:
@@ -89,7 +90,7 @@ class Apt(AptOptions):
             "updated": statistics.step,
             "word_bits": word,
             "first": before["first"],
-        } | ({} if live else {"zero": True})
+        } | ({} if largest else {"zero": True})
         log = []
         if not again or (word, exponent) != (before["word_bits"], before["exponent"]):
             found = {"diff": error, "interval": wait, "exponent": exponent}

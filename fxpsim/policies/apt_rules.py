@@ -26,13 +26,14 @@ class ErrorMeasure(StrEnum):
     ELEMENT_WISE = "element_wise"
 
 
-def step_exponent(codes: np.ndarray, frac_bits: int, word_bits: int) -> int:
+def step_exponent(largest: int, frac_bits: int, word_bits: int) -> int:
     r"""Return ``s = ceil(log2(max|x| / (2**(n-1) - 1)))``: the finest power-of-two step that clips nothing.
 
-    >>> [step_exponent(np.array([largest]), 0, 8) for largest in (127, 128, 1)]
+    ``largest`` is the largest magnitude, with ``frac_bits`` fractional bits.
+
+    >>> [step_exponent(largest, 0, 8) for largest in (127, 128, 1)]
     [0, 1, -6]
     """
-    largest = max(int(codes.max(initial=0)), -int(codes.min(initial=0)))
     if largest == 0:
         return ZERO_EXPONENT
     top = 2 ** (word_bits - 1) - 1

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fxpsim.errors import UserError
+from fxpsim.kernels.extent import largest_float
 from fxpsim.kernels.samples import as_integers
 
 READ_BITS = 36  # magnitude bits of a float tensor as read; a binary32 significand has 24
@@ -53,7 +54,7 @@ class Sample:
         flat = self.array.reshape(-1)
         if self.frac_bits is not None:
             return flat.astype(np.int64), self.frac_bits
-        largest = float(np.maximum(flat.max(initial=0), -flat.min(initial=0)))  # either may be a NaN
+        largest = largest_float(flat)
         if not math.isfinite(largest):
             raise UserError(
                 "a tensor holds an infinity or a NaN: the training has diverged",
