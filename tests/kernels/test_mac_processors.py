@@ -31,10 +31,19 @@ results.append(mac.matmul(p, q, mac.MacSpec(word_bits=64), a_bound=1 << 29, b_bo
 for rounding in ("floor", "toward_zero", "half_even", "half_odd", "jam", "jam_unbiased"):
     spec = mac.MacSpec(word_bits=24, overflow="saturate", product_shift=10, rounding=rounding)
     results.append(mac.matmul(a, b, spec, **wide))
+c, d, f = x[..., [0, 1, 2, 3] * 5], e[..., [0, 1, 2, 3] * 5], w[:, :, :1, [0, 1, 2, 3] * 5]  # depthwise, 20 channels
+options = {"padding": 1, "groups": 20}
+results.append(mac.conv2d(c, f, mac.MacSpec(), x_bound=255, w_bound=128, **options))
+results.append(mac.conv2d_weight_grad(c, d, mac.MacSpec(), kernel_shape=f.shape, x_bound=255, e_bound=128, **options))
 for result in results:
     digest.update(result.codes.tobytes() + repr((result.overflowed, result.max_abs)).encode())
 p, q = rng.standard_normal((5, 50)).astype(np.float32), rng.standard_normal((50, 14)).astype(np.float32)
 digest.update(mac.matmul_float(p, q).tobytes())
+c, d, f = (array.astype(np.float32) / 7 for array in (c, d, f))
+digest.update(mac.conv2d_float(c, f, **options).tobytes())
+digest.update(mac.conv2d_weight_grad_float(c, d, kernel_shape=f.shape, **options).tobytes())
+f = rng.standard_normal((3, 3, 2, 40)).astype(np.float32)  # groups of two channels, joined
+digest.update(mac.conv2d_float(c, f, padding=1, groups=10).tobytes())
 print(cpu().vector_bits, digest.hexdigest())
 """
 
