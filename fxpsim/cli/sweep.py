@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,7 +27,10 @@ def sweep(
     redo: Annotated[bool, typer.Option("--redo", help="Start runs again whose recipe has changed.")] = False,
     tables: Annotated[bool, typer.Option("--tables", help="Run nothing, only write the tables.")] = False,
     gemm_times: Annotated[
-        Path | None, typer.Option(help="Measured GEMMs of a CPU (benchmarks/int_gemm_cpu.py --out), for APT.")
+        list[Path] | None,
+        typer.Option(
+            help="Measured GEMMs of a CPU (benchmarks/int_gemm_cpu.py --out), for APT; once for each network."
+        ),
     ] = None,
     publish: Annotated[Path | None, typer.Option(help="Copy page, tables and study file to this folder.")] = None,
 ) -> None:
@@ -57,7 +61,7 @@ def sweep(
         execute(commands, at_once=jobs, ended=ended)
     except KeyboardInterrupt:
         interrupted = True
-    _write(loaded, folder, planned, failed, _command(study, jobs, threads, data_dir), gemm_times)
+    _write(loaded, folder, planned, failed, _command(study, jobs, threads, data_dir), gemm_times or ())
     if publish is not None:
         _publish(folder, path, publish)
     if interrupted:
@@ -130,7 +134,7 @@ def _write(
     planned: list[Planned],
     failed: dict[str, int],
     command: str,
-    gemm_times: Path | None,
+    gemm_times: Sequence[Path],
 ) -> None:
     """Write tables and pages of all runs that are done."""
     from fxpsim.report import StudyRun, write_study

@@ -37,7 +37,7 @@ def write_study(
     accelerators: Sequence[str] | None = None,
     missing: Mapping[str, str] | None = None,
     published: Sequence[Published] = (),
-    gemm_times: str | Path | None = None,
+    gemm_times: Sequence[str | Path] = (),
 ) -> Path:
     """Write ``runs.csv``, ``table.csv``, ``README.md`` and ``comparison.html`` of finished runs.
 
@@ -55,8 +55,8 @@ def write_study(
         Runs that are not there, and why.
     published : sequence of (label, source, values)
         Figures of others, by column of ``table.csv``.
-    gemm_times : str or Path, optional
-        Measured GEMMs of a CPU, for runs with APT; the runs of another network go without.
+    gemm_times : sequence of str or Path
+        Measured GEMMs of a CPU, a file for each network, for runs with APT; the runs of other networks go without.
 
     Returns
     -------
@@ -69,9 +69,9 @@ def write_study(
 
     runs = [read_run(place.path) for place in places]
     chosen = list(accelerators) if accelerators else priced_by_all(runs)
-    times = read_times(gemm_times) if gemm_times is not None else None
+    times = [read_times(path) for path in gemm_times]
     rows = [
-        run_row(place, run, chosen, times=times if measured(run, times) else None)
+        run_row(place, run, chosen, times=next((known for known in times if measured(run, known)), None))
         for place, run in zip(places, runs, strict=True)
     ]
     rows = with_speedup_to_accuracy(rows, runs)

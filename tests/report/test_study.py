@@ -89,3 +89,21 @@ def test_metrics_of_authors_belong_to_policies_that_there_are():
     from fxpsim.report.published import PREFIXES
 
     assert set(PREFIXES) <= set(policies)
+
+
+def test_each_network_has_its_own_measured_gemms(make_run, tmp_path):
+    run = make_run("apt", method="growing")
+    (run / "inputs").mkdir()
+    (run / "inputs" / "method.toml").write_text('name = "apt"\n[policy]\nname = "apt"\n')
+    line = {"step": 24, "layer": "fc1", "stream": "error", "word_bits": 8, "frac_bits": 4}
+    (run / "decisions.jsonl").write_text(json.dumps(line | {"quantity": "diff", "value": 0.01}) + "\n")
+    layers = list(dict.fromkeys(read_run(run).workload["layer"].astype(str)))
+    for name, measured in (("own", layers), ("other", ["elsewhere"])):
+        seconds = {"int8_s": 1.0, "int16_s": 2.0, "float32_s": 3.0}
+        passes = ("forward", "input_grad", "weight_grad")
+        gemms = [{"layer": layer, "pass": of_pass, **seconds} for layer in measured for of_pass in passes]
+        (tmp_path / f"{name}.json").write_text(json.dumps({"gemms": gemms}))
+    own, other = tmp_path / "own.json", tmp_path / "other.json"
+    for files, expected in (([other, own], "3.0"), ([own], "3.0"), ([other], None)):
+        write_study([StudyRun(path=run, recipe="r", method="apt", seed=1)], tmp_path, name="toy", gemm_times=files)
+        assert table(tmp_path, "table.csv")[0].get("apt_measured_speedup") == expected
