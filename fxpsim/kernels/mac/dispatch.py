@@ -33,9 +33,9 @@ from fxpsim.kernels.mac.phases import has_phases, phases, put
 from fxpsim.kernels.mac.rounded import rounded
 from fxpsim.kernels.mac.spec import MacResult, MacSpec, Unfinished
 from fxpsim.kernels.mac.tables import grouped
-from fxpsim.kernels.mac.task import Columns, Task, depthwise, gathered, merged, own_results
+from fxpsim.kernels.mac.task import Task, gathered, merged, own_results
 from fxpsim.kernels.mac.tile import CHUNK, DOT8, DOT16, FLOAT32, FLOAT64, INT64, QUAD8, QUAD16, Lane, Tile
-from fxpsim.kernels.mac.tiles import OWN_ROWS, Reading, TileRun, prepared_tiles, tile_shape
+from fxpsim.kernels.mac.tiles import Reading, TileRun, prepared_tiles, tile_shape
 from fxpsim.kernels.mac.turns import tells, turned
 from fxpsim.kernels.memory import empty
 from fxpsim.numerics import Overflow
@@ -43,7 +43,6 @@ from fxpsim.numerics import Overflow
 _INT32 = 1 << 31
 _CACHED = 1024  # groups of k per segment: the shared part of b stays in the second-level cache
 _BIAS = 128
-_SHORTEST = 64  # products between two flushes that are worth binary32
 _WRAPS = (Overflow.WRAP, Overflow.WRAP_SIGN_MAGNITUDE)
 
 
@@ -162,8 +161,7 @@ def _accumulated(
         notes = _by_blas(task, spec, bounds, out)
     if notes is None and not spec.rounds:
         wide = merged(task, FLOAT32.columns(cpu())) if spec.step == 1 else task
-        notes = _depthwise(task, spec, bounds, out) or _gathered(task, spec, bounds, codes)
-        notes = notes or _exact(wide, spec, bounds, out, later=later)
+        notes = _gathered(task, spec, bounds, codes) or _exact(wide, spec, bounds, out, later=later)
         if notes is None and spec.overflow not in _WRAPS:
             notes = _checked(wide, spec, bounds, out) or _clamped(wide, spec, bounds, out)
     if notes is None and spec.rounds:
@@ -260,30 +258,6 @@ def _exact_sums(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> _
         for group, part in enumerate(packed)
     ]
     return _ExactSums(runs=runs, turns=lane is INT64 and largest >= INT64.exact_below)
-
-
-def _depthwise(task: Task, spec: MacSpec, bounds: Bounds, out: np.ndarray) -> tuple[int, int] | None:
-    """Take the exact sums of a depthwise convolution, all groups side by side; None if they do not decide."""
-    segment = (FLOAT32.exact_below - 1) // bounds.product
-    if not (isinstance(task.b, Columns) and depthwise(task) and segment >= _SHORTEST):
-        return None
-    if not holds(spec, bounds.total, bounds.nonnegative):
-        return None
-    grouping = grouped(task.contraction, FLOAT32.group)
-    run = prepared_tiles(
-        Tile(lane=FLOAT32, rows=OWN_ROWS, vectors=1, own=True),
-        Reading(flush=task.k > segment),
-        task.contraction,
-        grouping.offsets,
-        image_of(task.a, task.contraction.frame, FLOAT32.a_type, slack=FLOAT32.columns(cpu())),
-        0,
-        pack(task.b.matrix, grouping, FLOAT32, 1),
-        out,
-        first=0,
-        columns=out.shape[1],
-        segment=min(segment, _CACHED),
-    )
-    return run.now()
 
 
 def _gathered(task: Task, spec: MacSpec, bounds: Bounds, codes: np.ndarray) -> tuple[int, int] | None:

@@ -17,21 +17,21 @@ from fxpsim.kernels.mac.frames import image_of
 from fxpsim.kernels.mac.packing import pack
 from fxpsim.kernels.mac.tables import grouped
 from fxpsim.kernels.mac.task import (
-    Columns,
     Task,
-    depthwise,
     forward_task,
     gathered,
     input_grad_task,
     matmul_task,
     merged,
     own_results,
+    side_by_side,
     weight_grad_task,
 )
 from fxpsim.kernels.mac.tile import FLOAT32, FLOAT64, Tile
-from fxpsim.kernels.mac.tiles import OWN_ROWS, Reading, prepared_tiles, tile_shape
+from fxpsim.kernels.mac.tiles import Reading, prepared_tiles, tile_shape
 
 _CACHED = 1024
+_OWN_ROWS = 8  # of the tiles of depthwise convolutions, which have one register of columns
 _TOGETHER = 16  # columns up to which groups are joined, on every processor
 
 
@@ -46,8 +46,9 @@ def _floats(*operands: np.ndarray) -> None:
 
 
 def _contract(task: Task) -> np.ndarray:
-    if isinstance(task.b, Columns) and depthwise(task):
-        return _run(replace(task, b=[task.b.matrix]), own=True)
+    whole = side_by_side(task)
+    if whole is not None:
+        return _run(replace(task, b=[whole]), own=True)
     wide = gathered(task, _TOGETHER)
     if wide is None:
         return _run(merged(task, _TOGETHER))
@@ -62,7 +63,7 @@ def _run(task: Task, *, own: bool = False) -> np.ndarray:
     if not result.size or not task.k:
         return result
     lane = FLOAT32 if dtype is np.float32 else FLOAT64
-    rows, vectors = (OWN_ROWS, 1) if own else tile_shape(task.n, lane.columns(cpu()), cpu().registers)
+    rows, vectors = (_OWN_ROWS, 1) if own else tile_shape(task.n, lane.columns(cpu()), cpu().registers)
     tile = Tile(lane=lane, rows=rows, vectors=vectors, fused=True, own=own)
     grouping = grouped(task.contraction, 1)
     # the columns that fill up a panel read, too

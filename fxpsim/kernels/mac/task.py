@@ -181,10 +181,12 @@ def merged(task: Task, columns: int) -> Task:
     return replace(task, contraction=contraction, b=tuple(blocks), geometry=wide)
 
 
-def depthwise(task: Task) -> bool:
-    """Return whether every group has one channel on either side: the groups are columns of one result then."""
+def side_by_side(task: Task) -> np.ndarray | None:
+    """Return b of all groups side by side, where each has one channel on either side (depthwise); else None."""
     g = task.geometry
-    return g is not None and g.groups > 1 and g.group_channels == g.group_out_channels == 1
+    if g is None or g.groups == 1 or not g.group_channels == g.group_out_channels == 1:
+        return None
+    return task.b.matrix if isinstance(task.b, Columns) else None
 
 
 def gathered(task: Task, columns: int) -> Task | None:

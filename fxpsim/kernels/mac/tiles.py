@@ -236,10 +236,6 @@ def tile_rows(contraction: Contraction, rows: int, split: bool) -> np.ndarray:
     return np.ascontiguousarray(table.reshape(-1))
 
 
-OWN_ROWS = 8
-"""Rows of a tile whose columns have elements of a for themselves; it has one register of columns."""
-
-
 @lru_cache(maxsize=256)
 def tile_shape(columns: int, lane_columns: int, registers: int) -> tuple[int, int]:
     """Return (rows, vectors) of the tile for a result with this many columns.
