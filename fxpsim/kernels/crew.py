@@ -263,6 +263,10 @@ class Crew:
             _offer_later(self.board, slot, thunk, data, units)
             return slot
 
+    def is_done(self, slot: int) -> bool:
+        """Return whether nothing is left of the job of a slot."""
+        return self._words[(_SLOTS + _LINE * slot + _OPEN) // 8] == 0
+
     def finish(self, slot: int) -> None:
         """Take part in the job of a slot until it is done, and empty the slot."""
         _finish_later(self.board, slot)

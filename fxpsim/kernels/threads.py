@@ -159,6 +159,11 @@ class Job:
         """Whether the work has been taken on and :meth:`wait` has not been called."""
         return self._slot is not None
 
+    @property
+    def is_done(self) -> bool:
+        """Whether :meth:`wait` would return at once."""
+        return self._slot is None or (os.getpid() == self._process and self._crew.is_done(self._slot))
+
     def wait(self) -> None:
         """Take part in the work until it is done.
 

@@ -8,6 +8,7 @@ them; logarithms are found by squaring, so that no math library can.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,19 +89,19 @@ def tile_squares(x: NDArray[np.floating], tile: int) -> NDArray[np.float64]:
     return _of_tiles(_squares, x, tile)
 
 
-def logarithms(x: NDArray[np.float64], bits: int) -> NDArray[np.int64]:
+def logarithms(x: NDArray[np.floating], bits: int) -> NDArray[np.int64]:
     """Return ``floor(2**bits log2(x))`` of positive numbers.
 
     >>> logarithms(np.array([8.0, 3.0]), 2).tolist()
     [12, 6]
     """
-    flat = np.ascontiguousarray(x).reshape(-1)
+    flat = np.ascontiguousarray(x, np.float64).reshape(-1)
     out = np.empty(flat.size, np.int64)
     parallel_for(_logarithms, -(-flat.size // UNIT_NUMBERS), flat, bits, out)
     return out.reshape(x.shape)
 
 
-def _of_tiles(run: object, x: NDArray[np.floating], tile: int) -> NDArray[np.float64]:
+def _of_tiles(run: Any, x: NDArray[np.floating], tile: int) -> NDArray[np.float64]:
     """Run a kernel on the tiles, and lay its results out as the tensor is."""
     rows, columns, positions = x.shape
     shape = -(-rows // tile), -(-columns // tile), positions

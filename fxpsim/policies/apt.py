@@ -16,7 +16,6 @@ mode 2 starts from the shortest word at every update, so that it can shrink.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,7 +23,7 @@ from typing import Any
 
 from fxpsim.kernels.extent import largest_magnitude
 from fxpsim.policies.apt_options import AptOptions
-from fxpsim.policies.apt_rules import ErrorMeasure, interval, measured_error, step_exponent
+from fxpsim.policies.apt_rules import LOWEST_EXPONENT, ErrorMeasure, interval, measured_error, step_exponent
 from fxpsim.policies.base import Decision, Moment, State, Statistics, policies, spent
 
 START_WORD_BITS = 8
@@ -98,16 +97,16 @@ class Apt(AptOptions):
         streams = {**state["streams"], layer: {**state["streams"][layer], stream: own}}
         return {**state, "streams": streams, "work": spent(state, layer, operations), "log": log}
 
-    def _begin(self, own: Mapping[str, Any], step: int, *, again: bool) -> tuple[int, float, float]:
+    def _begin(self, own: Mapping[str, Any], step: int, *, again: bool) -> tuple[int, float, int]:
         """Return word length, moving average and least exponent from which a measurement starts."""
         if again:
             # the average as it was before this step's first measurement
             share = 1 - self.alpha
             mean = (own["mean"] - self.alpha * own["exponent"]) / share if share else own["exponent"]
-            return own["word_bits"], mean, -math.inf if own.get("zero") else own["exponent"]
+            return own["word_bits"], mean, LOWEST_EXPONENT if own.get("zero") else own["exponent"]
         word = own["first"] if self.mode == 2 else own["word_bits"]
         # the exponent is as much larger as the word is shorter
-        return word, self._mean(own, step) + (own["word_bits"] - word), -math.inf
+        return word, self._mean(own, step) + (own["word_bits"] - word), LOWEST_EXPONENT
 
     def decide(self, state: State, layer: str, stream: str) -> Decision | None:
         """Return word length and step of a stream; streams without a controller keep what their quantizer has."""

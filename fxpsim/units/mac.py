@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -50,7 +51,7 @@ class MacArray:
     def begin_step(self, random: RandomBits) -> None:
         """Start a step: products that are rounded stochastically draw from ``random``, GEMM by GEMM."""
         self._random, self._calls = random, 0
-        self._unfinished: list[_Unfinished] = []
+        self._unfinished: deque[_Unfinished] = deque()
 
     def _spec(self) -> mac.MacSpec:
         """Return the accumulator of the next GEMM, with random bits of its own where it needs any."""
@@ -75,10 +76,17 @@ class MacArray:
         result = getattr(mac, operation)(a.codes, b.codes, self._spec(), **attributes, **options)
         frac_bits = a.format.frac_bits + b.format.frac_bits - self.drop_bits
         if result.unfinished is not None:
-            self._unfinished.append(_Unfinished(self, result))
-            return Accumulated(result.codes, frac_bits, finish=self._unfinished[-1].finish)
+            coming = _Unfinished(self, result)
+            self._unfinished.append(coming)
+            self._let_go()
+            return Accumulated(result.codes, frac_bits, finish=coming.finish)
         self.count(operation, SumCounts.of(result))
         return Accumulated(result.codes, frac_bits, result.max_abs, result.overflowed)
+
+    def _let_go(self) -> None:
+        """Give the memory back that jobs needed which are done."""
+        while self._unfinished and self._unfinished[0].is_done:
+            self._unfinished.popleft().finish()
 
     def end_step(self) -> None:
         """Finish what idle threads may still be working on."""
@@ -141,6 +149,11 @@ class _Unfinished:
     def __init__(self, array: MacArray, result: mac.MacResult) -> None:
         self.array, self.result = array, result
         self.tell = array.witness() if array.witness is not None else None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nobody works on it any more."""
+        return self.result is None or self.result.unfinished is None or self.result.unfinished.is_done
 
     def finish(self) -> None:
         """Finish the result and enter what happened, once."""

@@ -154,6 +154,20 @@ def test_work_that_nobody_waits_for_is_done_before_its_arrays_go(members):
     assert counts == (sys.getrefcount(seen), sys.getrefcount(places))
 
 
+def test_work_for_later_says_when_it_is_done(members):
+    seen, places = np.zeros(64, np.int64), np.zeros(64, np.int64)
+    job = threads.later(mark, 64, seen, places)
+    deadline = time.monotonic() + 30
+    while job is not None and not job.is_done and time.monotonic() < deadline:
+        threads.parallel_for(mark, 64, np.zeros(64, np.int64), places)  # wakes the workers
+        time.sleep(0.001)
+    assert job is None or job.is_done
+    assert seen.tolist() == [1] * 64
+    if job is not None:
+        job.wait()
+        assert job.is_done
+
+
 def test_an_error_of_work_for_later_arrives_with_its_end(members):
     seen = np.zeros(100, np.int8)
     if members == 1:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -12,7 +12,18 @@ from fxpsim.numerics import Overflow, Rounding
 
 ORDERS = ("sequential", "chunked")
 
-Unfinished = Callable[[], tuple[int, int]]
+
+class Unfinished(Protocol):
+    """Sums that others are still working on."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether a call would return at once."""
+        ...
+
+    def __call__(self) -> tuple[int, int]:
+        """Finish them and return (overflowed, largest magnitude of the codes)."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,6 @@ segments so short that the part of b which the block shares stays in the cache::
 Afterwards the sums are brought together (see ``Reading``), wrapped if the accumulator wraps, and stored.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -21,7 +20,7 @@ from fxpsim.kernels.mac.micro import micro_kernel
 from fxpsim.kernels.mac.packing import Packed
 from fxpsim.kernels.mac.tables import Contraction
 from fxpsim.kernels.mac.tile import Tile
-from fxpsim.kernels.threads import inline, later, parallel_for, threads
+from fxpsim.kernels.threads import Job, inline, later, parallel_for, threads
 
 _NEAR_BYTES = 1 << 20  # of a panel of b that stays in the second-level cache between units
 _WORTH_SHARING = 1 << 22  # products below which handing work to another thread costs more than it gains
@@ -276,6 +275,34 @@ def summary(notes):
     return overflowed, largest
 
 
+class LaterRun:
+    """A run that idle threads may still be working on; calling it finishes it.
+
+    Parameters
+    ----------
+    notes : ndarray
+        See :class:`TileRun`.
+    job : Job, optional
+        Their work; None if all is done.
+    """
+
+    __slots__ = ("_job", "_notes")
+
+    def __init__(self, notes: np.ndarray, job: Job | None) -> None:
+        self._notes, self._job = notes, job
+
+    @property
+    def is_done(self) -> bool:
+        """Whether a call would return at once."""
+        return self._job is None or self._job.is_done
+
+    def __call__(self) -> tuple[int, int]:
+        """Take part in the work until it is done; return (overflowed, largest magnitude of the codes)."""
+        if self._job is not None:
+            self._job.wait()
+        return summary(self._notes)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TileRun:
     """A driver with its arguments, ready to run.
@@ -304,16 +331,9 @@ class TileRun:
         share_tiles(self.work)(self.kernel, self.units, *self.arguments)
         return summary(self.notes)
 
-    def later(self) -> Callable[[], tuple[int, int]]:
+    def later(self) -> LaterRun:
         """Leave the work to idle threads; return what finishes it and returns what :meth:`now` does."""
-        job = later(self.kernel, self.units, *self.arguments)
-
-        def finish() -> tuple[int, int]:
-            if job is not None:
-                job.wait()
-            return summary(self.notes)
-
-        return finish
+        return LaterRun(self.notes, later(self.kernel, self.units, *self.arguments))
 
 
 def prepared_tiles(
