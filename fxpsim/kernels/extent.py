@@ -1,5 +1,7 @@
 """The largest magnitude in an array of codes or floats, by all threads."""
 
+from typing import Any
+
 import numpy as np
 
 from fxpsim.kernels.jit import kernel
@@ -28,7 +30,7 @@ def _float_extents(begin, end, bits, found):
         high = np.int32(0)
         for i in range(part.size):
             high = max(high, np.int32(part[i] & 0x7FFFFFFF))
-        found[piece] = high
+        found[piece, 0] = high
 
 
 @kernel
@@ -37,6 +39,14 @@ def _extent(found):
     for i in range(len(found)):
         low, high = min(low, found[i, 0]), max(high, found[i, 1])
     return low, high
+
+
+def _noted(run: Any, flat: np.ndarray, dtype: Any, numbers: int) -> np.ndarray:
+    """Return what a kernel notes of every piece of a flat array."""
+    found = np.empty((-(-flat.size // _PIECE), numbers), dtype)
+    share = parallel_for if len(found) > 1 else inline
+    share(run, len(found), flat, found)
+    return found
 
 
 def largest_magnitude(codes: np.ndarray) -> int:
@@ -54,10 +64,7 @@ def largest_magnitude(codes: np.ndarray) -> int:
     True
     """
     flat = np.ascontiguousarray(codes).reshape(-1)
-    found = np.empty((-(-flat.size // _PIECE), 2), np.int64)
-    share = parallel_for if len(found) > 1 else inline
-    share(_extents, len(found), flat, found)
-    low, high = _extent(found)
+    low, high = _extent(_noted(_extents, flat, np.int64, 2))
     return max(-int(low), int(high))  # the magnitude of -2^63 takes more than 64 bits
 
 
@@ -74,9 +81,7 @@ def largest_float(values: np.ndarray) -> float:
     (3.0, nan)
     """
     bits = np.ascontiguousarray(values, np.float32).reshape(-1).view(np.int32)
-    found = np.zeros(-(-bits.size // _PIECE), np.int32)
-    share = parallel_for if len(found) > 1 else inline
-    share(_float_extents, len(found), bits, found)
+    found = _noted(_float_extents, bits, np.int32, 1)
     return float(found.max(initial=0).astype(np.int32).view(np.float32))
 
 

@@ -8,7 +8,6 @@ them; logarithms are found by squaring, so that no math library can.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,24 +20,8 @@ UNIT_NUMBERS = 512
 
 
 @kernel
-def _largest(begin, end, x, tile, step, parts, out):
-    """Write the largest magnitudes of the tiles of some rows at some positions."""
-    for unit in range(begin, end):
-        row, first = unit // parts, unit % parts * step
-        for p in range(first, min(first + step, x.shape[2])):
-            for c in range(out.shape[1]):
-                out[row, c, p] = 0.0
-            for i in range(tile * row, min(tile * row + tile, x.shape[0])):
-                for c in range(out.shape[1]):
-                    found = out[row, c, p]
-                    for j in range(tile * c, min(tile * c + tile, x.shape[1])):
-                        found = max(found, abs(np.float64(x[i, j, p])))
-                    out[row, c, p] = found
-
-
-@kernel
-def _squares(begin, end, x, tile, step, parts, out):
-    """Write the sums of squares of the tiles of some rows at some positions."""
+def _tiles(begin, end, x, tile, square, step, parts, out):
+    """Write the sums of squares or the largest magnitudes of the tiles of some rows at some positions."""
     for unit in range(begin, end):
         row, first = unit // parts, unit % parts * step
         for p in range(first, min(first + step, x.shape[2])):
@@ -49,7 +32,7 @@ def _squares(begin, end, x, tile, step, parts, out):
                     found = out[row, c, p]
                     for j in range(tile * c, min(tile * c + tile, x.shape[1])):
                         value = np.float64(x[i, j, p])
-                        found += value * value
+                        found = found + value * value if square else max(found, abs(value))
                     out[row, c, p] = found
 
 
@@ -77,7 +60,7 @@ def tile_largest(x: NDArray[np.floating], tile: int) -> NDArray[np.float64]:
     >>> tile_largest(np.array([[1.0, -5.0], [3.0, 2.0]])[:, :, None], 2)[:, :, 0].tolist()
     [[5.0]]
     """
-    return _of_tiles(_largest, x, tile)
+    return _of_tiles(x, tile, square=False)
 
 
 def tile_squares(x: NDArray[np.floating], tile: int) -> NDArray[np.float64]:
@@ -86,7 +69,7 @@ def tile_squares(x: NDArray[np.floating], tile: int) -> NDArray[np.float64]:
     >>> tile_squares(np.array([[1.0, -5.0, 1.0], [3.0, 2.0, 2.0]])[:, :, None], 2)[:, :, 0].tolist()
     [[39.0, 5.0]]
     """
-    return _of_tiles(_squares, x, tile)
+    return _of_tiles(x, tile, square=True)
 
 
 def logarithms(x: NDArray[np.floating], bits: int) -> NDArray[np.int64]:
@@ -101,8 +84,8 @@ def logarithms(x: NDArray[np.floating], bits: int) -> NDArray[np.int64]:
     return out.reshape(x.shape)
 
 
-def _of_tiles(run: Any, x: NDArray[np.floating], tile: int) -> NDArray[np.float64]:
-    """Run a kernel on the tiles, and lay its results out as the tensor is."""
+def _of_tiles(x: NDArray[np.floating], tile: int, *, square: bool) -> NDArray[np.float64]:
+    """Look at all tiles, and lay the results out as the tensor is."""
     rows, columns, positions = x.shape
     shape = -(-rows // tile), -(-columns // tile), positions
     # columns are mostly next to each other in memory: then those of the result are, too
@@ -110,5 +93,5 @@ def _of_tiles(run: Any, x: NDArray[np.floating], tile: int) -> NDArray[np.float6
     out = np.empty((shape[0], shape[2], shape[1])).transpose(0, 2, 1) if near else np.empty(shape)
     step = max(1, UNIT_TILES // max(1, shape[1]))
     parts = max(1, -(-positions // step))
-    parallel_for(run, shape[0] * parts, x, tile, step, parts, out)
+    parallel_for(_tiles, shape[0] * parts, x, tile, square, step, parts, out)
     return out

@@ -20,7 +20,6 @@ from fxpsim.units.graph import leaf
 from fxpsim.units.update import AdamStep, FloatUpdate, Master, SgdStep
 from fxpsim.units.values import CastCounts, Value
 
-PARTS = ("normalization", "loss", "update", "error")
 STATISTICS_BITS = 32
 LOADED_FRAC_BITS = 24
 
@@ -59,7 +58,7 @@ class IslandUnit(FixedUnit):
     rounding : Rounding
         How dropped bits are rounded.
     parts : iterable of str
-        Some of ``PARTS``. With ``error`` this is the unit of forward passes, and backward passes have that of
+        Some of ``normalization``, ``loss``, ``update`` and ``error``. With ``error`` this is the unit of forward passes, and backward passes have that of
         :mod:`fxpsim.units.float_errors`.
     """
 
