@@ -58,8 +58,8 @@ class IslandUnit(FixedUnit):
     rounding : Rounding
         How dropped bits are rounded.
     parts : iterable of str
-        Some of ``normalization``, ``loss``, ``update`` and ``error``. With ``error`` this is the unit of forward passes, and backward passes have that of
-        :mod:`fxpsim.units.float_errors`.
+        Some of ``normalization``, ``loss``, ``update`` and ``error``. With ``error`` this is the unit of forward
+        passes, and backward passes have that of :mod:`fxpsim.units.float_errors`.
     """
 
     def __init__(self, word_bits: int, rounding: Rounding, parts: Iterable[str]) -> None:
