@@ -9,6 +9,7 @@ from fxpsim.accelerator.energy import Energies, EnergyConstant, MacEnergy, MacLa
 from fxpsim.accelerator.loading import load, parse
 from fxpsim.accelerator.mac_array import AccumulatorSpec, Dataflow, MacArray, Mapping
 from fxpsim.accelerator.memory import Memory, Metadata, Reuse
+from fxpsim.accelerator.overrides import load_changed
 from fxpsim.accelerator.rates import FixedRate, FpgaRate, FusedRate, SerialRate, ThroughputRate
 from fxpsim.accelerator.schema import Accelerator, Check, Timing
 from fxpsim.accelerator.units import UpdateUnit, VectorUnit
@@ -36,5 +37,6 @@ __all__ = [
     "UpdateUnit",
     "VectorUnit",
     "load",
+    "load_changed",
     "parse",
 ]

@@ -1,13 +1,29 @@
-"""Changing one value of a loaded accelerator: the `--set KEY=VALUE` of the command line."""
+"""Changing values of a loaded accelerator: `--set KEY=VALUE` of the command line, `NAME KEY=VALUE` of a study."""
 
+import re
 from typing import Any
 
 from fxpsim import toml
-from fxpsim.accelerator.loading import validate
+from fxpsim.accelerator.loading import load, validate
 from fxpsim.accelerator.problems import known_keys
 from fxpsim.accelerator.schema import Accelerator
 from fxpsim.errors import UserError
 from fxpsim.registry import unknown
+
+
+def load_changed(text: str) -> Accelerator:
+    """Return the accelerator of ``NAME KEY=VALUE ...``, by shipped name or path; changes become part of its name.
+
+    >>> load_changed("dynasty_like mac_array.lockstep_blocks=1").name
+    'dynasty_like-lockstep_blocks-1'
+    """
+    name, *changes = re.split(r"\s+(?=[\w.]+=)", text.strip())
+    target = load(name)
+    for change in changes:
+        key, _, value = change.partition("=")
+        own = re.sub(r"[^A-Za-z0-9_.-]+", "_", f"{target.name}-{key.rpartition('.')[2]}-{value}")
+        target = apply_set(target, key, value).model_copy(update={"name": own})
+    return target
 
 
 def apply_set(accelerator: Accelerator, key: str, value: object) -> Accelerator:

@@ -13,9 +13,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from fxpsim import accelerator as accelerators
 from fxpsim import shipped, toml
 from fxpsim.accelerator.base import Table
 from fxpsim.errors import UserError
+from fxpsim.registry import unknown
 from fxpsim.train import ResolvedRecipe, load_recipe
 from fxpsim.train.recipe import validate
 
@@ -50,7 +52,10 @@ class Study(Table):
     notes: str = Field(default="", description="paragraphs for the page: what is compared, why figures differ")
     seeds: Annotated[tuple[int, ...], Field(strict=False, min_length=1)] = (1,)
     settings: Names = Field(default=(), description="KEY=VALUE for all runs")
-    accelerators: Names = Field(default=(), description="that all runs are priced on; the recipes' unless given")
+    accelerators: Names = Field(
+        default=(), description="NAME KEY=VALUE ..., for the prices; the recipes' own unless given"
+    )
+    reference: str = Field(default="", description="method or label that all others are compared with, too")
     group: Annotated[tuple[GroupTable, ...], Field(strict=False, min_length=1)]
     published: Annotated[tuple[PublishedTable, ...], Field(strict=False)] = ()
 
@@ -98,8 +103,10 @@ def plan(study: Study, path: Path, *, data_dir: Path | None = None) -> list[Plan
     Raises
     ------
     UserError
-        If something that a group names is wrong, or two runs would have the same name.
+        If something that a study names is wrong, or two runs would have the same name.
     """
+    for accelerator in study.accelerators:
+        accelerators.load_changed(accelerator)
     runs: dict[str, Planned] = {}
     for number, group in enumerate(study.group):
         for recipe, method, values in itertools.product(
@@ -116,6 +123,9 @@ def plan(study: Study, path: Path, *, data_dir: Path | None = None) -> list[Plan
                         remedy="give one of the groups a label",
                     )
                 runs[one.name] = one
+    names = dict.fromkeys(name for run in runs.values() for name in (run.resolved.method.name, run.variant) if name)
+    if study.reference and study.reference not in names:
+        raise unknown("reference", study.reference, names, where=str(path))
     return list(runs.values())
 
 

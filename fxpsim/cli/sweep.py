@@ -162,6 +162,7 @@ def _write(
         notes=study.notes,
         command=command,
         accelerators=list(study.accelerators) or None,
+        reference=study.reference,
         missing=missing,
         published=[(row.label, row.source, row.values) for row in study.published],
         gemm_times=gemm_times,

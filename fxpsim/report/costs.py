@@ -62,10 +62,10 @@ class CostCard:
 
 
 def price_run(run: Run, accelerator: str) -> Priced:
-    """Price a run and its baselines on a shipped accelerator or one given by path."""
+    """Price a run and its baselines on an accelerator: a name or a path, with ``KEY=VALUE`` for what is changed."""
     from fxpsim.cost import baseline_history, price
 
-    target = accelerators.load(accelerator)
+    target = accelerators.load_changed(accelerator)
     begin = int(run.history["step_begin"].to_numpy().min())
     histories = {
         name: baseline_history(

@@ -13,7 +13,7 @@ from fxpsim.report.numbers import duration, percent, plural, ratio, scaled, sign
 from fxpsim.report.page import write_page
 from fxpsim.report.published import measured
 from fxpsim.report.rundir import Run, read_run, read_times
-from fxpsim.report.study_metrics import Published, labels, own_metrics_part, widths_part
+from fxpsim.report.study_metrics import Published, labels, own_metrics_part, published_rows, sources_part, widths_part
 from fxpsim.report.study_rows import (
     STREAMS,
     Row,
@@ -21,6 +21,7 @@ from fxpsim.report.study_rows import (
     merged,
     run_row,
     with_differences,
+    with_reference,
     with_speedup_to_accuracy,
 )
 from fxpsim.report.write import priced_by_all
@@ -35,6 +36,7 @@ def write_study(
     notes: str = "",
     command: str = "",
     accelerators: Sequence[str] | None = None,
+    reference: str = "",
     missing: Mapping[str, str] | None = None,
     published: Sequence[Published] = (),
     gemm_times: Sequence[str | Path] = (),
@@ -50,7 +52,9 @@ def write_study(
     name, description, notes, command : str
         What the page says about the study; the command that makes it.
     accelerators : sequence of str, optional
-        What all runs are priced on; those of the runs' recipes unless given.
+        What all runs are priced on, ``KEY=VALUE`` behind a name where it is changed; those of the recipes unless given.
+    reference : str
+        Method or variant that all others of its recipe are compared with, besides float32 and static 8 bit.
     missing : mapping of str to str, optional
         Runs that are not there, and why.
     published : sequence of (label, source, values)
@@ -75,24 +79,25 @@ def write_study(
         for place, run in zip(places, runs, strict=True)
     ]
     rows = with_speedup_to_accuracy(rows, runs)
-    table = with_differences(merged(rows))
+    table = with_reference(with_differences(merged(rows)), reference)
     write_table(pd.DataFrame(rows), folder / "runs.csv")
     write_table(pd.DataFrame(table), folder / "table.csv")
     write_page(comparison_page(_first_of_each(places, runs), chosen), folder / "comparison.html")
-    parts = [f"# {name}", description, notes.strip(), _results(table)]
-    parts += [_cost(table, chosen_name) for chosen_name in _priced_names(table)]
-    parts += [own_metrics_part(table, published), widths_part(table)]
+    parts = [f"# {name}", description, notes.strip(), _results(table, reference)]
+    parts += [_cost(table, chosen_name, reference, published) for chosen_name in _priced_names(table)]
+    parts += [own_metrics_part(table, published), sources_part(published), widths_part(table)]
     parts += [_missing(missing or {}), _made(runs, rows, command)]
     return write_page("\n\n".join(part for part in parts if part) + "\n", folder / "README.md")
 
 
-def _results(table: Sequence[Row]) -> str:
+def _results(table: Sequence[Row], reference: str) -> str:
     fields = [
         *labels(table),
         Field(title="seeds", key="seeds"),
         Field(title="test accuracy", key="test_accuracy", row=_accuracy),
         Field(title="to float32", key="points_float32", write=signed),
         Field(title="to static int8", key="points_int8", write=signed),
+        Field(title=f"to {reference}", key="points_reference", write=signed),
         Field(title="test loss", key="test_loss", write=significant),
         Field(title="mean bits", key="mean_bits", write=significant),
         *(Field(title=f"{stream}s", key=f"{stream}_mean_bits", write=significant) for stream in STREAMS),
@@ -110,19 +115,22 @@ def _results(table: Sequence[Row]) -> str:
     return f"## Results\n\n{text}\n\n{markdown_table(fields, table)}"
 
 
-def _cost(table: Sequence[Row], name: str) -> str:
+def _cost(table: Sequence[Row], name: str, reference: str, published: Sequence[Published]) -> str:
     fields = [
         *labels(table),
         Field(title="time", key=f"{name}.time_s", write=lambda s: scaled(s, "s")),
         Field(title="energy", key=f"{name}.energy_j", write=lambda j: scaled(j, "J")),
         Field(title="faster than float32", key=f"{name}.speedup_float32", write=ratio),
         Field(title="than static int8", key=f"{name}.speedup_int8", write=ratio),
+        Field(title=f"than {reference}", key=f"{name}.speedup_reference", write=ratio),
         Field(title="energy of float32's", key=f"{name}.energy_ratio_float32", write=percent),
         Field(title="of static int8's", key=f"{name}.energy_ratio_int8", write=percent),
+        Field(title=f"of {reference}'s", key=f"{name}.energy_ratio_reference", write=percent),
         Field(title="weights of float32's", key=f"{name}.model_size_ratio_float32", write=percent),
         Field(title="of static int8's", key=f"{name}.model_size_ratio_int8", write=percent),
     ]
-    return f"## Modeled cost of the training on {name}\n\n{markdown_table(fields, table)}"
+    theirs = published_rows(published, lambda key: key.startswith(f"{name}."))
+    return f"## Modeled cost of the training on {name}\n\n{markdown_table(fields, [*table, *theirs])}"
 
 
 def _missing(missing: Mapping[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from fxpsim.report.markdown import Field, markdown_table
 from fxpsim.report.numbers import percent, ratio, significant
@@ -51,9 +51,7 @@ def own_metrics_part(table: Sequence[Row], published: Sequence[Published]) -> st
     """Return the rows whose methods have metrics of their own, and the published ones under them."""
     keys = [key for key in _METRICS if key not in _GENERAL]
     ours = [row for row in table if any(row.get(key) is not None for key in keys)]
-    theirs: list[Row] = [
-        {"recipe": "published", "method": label, "variant": "", **values} for label, _, values in published
-    ]
+    theirs = published_rows(published, _METRICS.__contains__)
     if not ours and not theirs:
         return ""
     fields = [*labels(table), *(Field(title=title, key=key, write=write) for key, (title, write) in _METRICS.items())]
@@ -61,9 +59,22 @@ def own_metrics_part(table: Sequence[Row], published: Sequence[Published]) -> st
         "Each metric counts what its authors count (`docs/cost-model.md`, published metrics), and is no measure "
         "between methods."
     )
-    parts = ["## By the methods' own metrics", text, markdown_table(fields, [*ours, *theirs])]
-    sources = dict.fromkeys(f"- {label}: {source}" for label, source, _ in published)
-    return "\n\n".join([*parts, *(["Published:\n\n" + "\n".join(sources)] if sources else [])])
+    return "\n\n".join(["## By the methods' own metrics", text, markdown_table(fields, [*ours, *theirs])])
+
+
+def sources_part(published: Sequence[Published]) -> str:
+    """Return where the published figures stand."""
+    lines = dict.fromkeys(f"- {label}: {source}" for label, source, _ in published)
+    return "\n".join(["## Published", "", *lines]) if lines else ""
+
+
+def published_rows(published: Sequence[Published], shown: Callable[[str], bool]) -> list[Row]:
+    """Return a row for everything published that has a value of the columns shown."""
+    return [
+        {"recipe": "published", "method": label, "variant": "", **values}
+        for label, _, values in published
+        if any(shown(key) for key in values)
+    ]
 
 
 def widths_part(table: Sequence[Row]) -> str:

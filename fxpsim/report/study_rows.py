@@ -143,6 +143,33 @@ def with_differences(rows: Sequence[Row]) -> list[Row]:
     return found
 
 
+def with_reference(rows: Sequence[Row], reference: str) -> list[Row]:
+    """Return the rows compared with the one of the same recipe whose method or variant is ``reference``.
+
+    ``points_reference`` is the difference of accuracies; ``NAME.speedup_reference`` and ``NAME.energy_ratio_reference``
+    are those of the whole trainings on the accelerator ``NAME``, as they ran.
+
+    >>> rows = [{"recipe": "r", "method": m, "variant": "", "a.time_s": t, "a.energy_j": t} for m, t in (("x", 2.0), ("y", 1.0))]
+    >>> with_reference(rows, "x")[1]["a.speedup_reference"]
+    2.0
+    """  # noqa: E501
+    found = []
+    for row in rows:
+        same = [other for other in rows if other["recipe"] == row["recipe"]]
+        base = _only(same, lambda other: reference in (other["method"], other["variant"]))
+        extra: Row = {}
+        if base is not None and base is not row:
+            if None not in (_accuracy(base), _accuracy(row)):
+                extra["points_reference"] = 100 * (row["test_accuracy"] - base["test_accuracy"])
+            for key in row:
+                name, _, what = key.rpartition(".")
+                if what == "time_s" and name:
+                    extra[f"{name}.speedup_reference"] = base[key] / row[key]
+                    extra[f"{name}.energy_ratio_reference"] = row[f"{name}.energy_j"] / base[f"{name}.energy_j"]
+        found.append({**row, **extra})
+    return found
+
+
 def float32(row: Mapping[str, Any]) -> bool:
     """Return whether a row is of runs that are float32 throughout."""
     return bool(row.get("is_float"))

@@ -55,6 +55,9 @@ def test_every_data_set_may_have_a_folder_of_its_own(tmp_path):
         ('[[group]]\nrecipes = ["lenet5-digits"]\nsettings = ["epoch=1"]\n', "epochs"),
         ('[[group]]\nrecipes = ["lenet5-digits"]\n[[group]]\nrecipes = ["lenet5-digits"]\n', "label"),
         ("group = []\n", "at least 1"),
+        ('accelerators = ["int8_systolic"]\n[[group]]\nrecipes = ["lenet5-digits"]\n', "int8_systolic_32x32"),
+        ('accelerators = ["dynasty_like mac_array.row=1"]\n[[group]]\nrecipes = ["lenet5-digits"]\n', "rows"),
+        ('reference = "int9"\n[[group]]\nrecipes = ["lenet5-digits"]\nmethods = ["int8"]\n', "int8"),
     ],
 )
 def test_mistakes_are_found_before_anything_runs(tmp_path, text, says):

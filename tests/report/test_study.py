@@ -78,6 +78,27 @@ def test_speedup_to_the_accuracy_of_float32(places, tmp_path):
     assert float(own["adept_iso_speedup"]) == pytest.approx(2 * float(own["adept_speedup_with_overhead"]))
 
 
+def test_a_study_has_a_reference_of_its_own(places, tmp_path):
+    ideal = "dynasty_like mac_array.lockstep_blocks=1"
+    theirs = [("theirs", "an abstract", {"dynasty_like.speedup_reference": 5.1})]
+    page = write_study(
+        places[:2], tmp_path, name="s", accelerators=["dynasty_like", ideal], reference="adept", published=theirs
+    ).read_text("utf-8")
+    base, own = table(tmp_path, "table.csv")
+    assert float(base["points_reference"]) == pytest.approx(1)
+    assert own["points_reference"] == ""
+    for name in ("dynasty_like", "dynasty_like-lockstep_blocks-1"):
+        faster = float(own[f"{name}.time_s"]) / float(base[f"{name}.time_s"])
+        assert float(base[f"{name}.speedup_reference"]) == pytest.approx(faster)
+        less = float(base[f"{name}.energy_j"]) / float(own[f"{name}.energy_j"])
+        assert float(base[f"{name}.energy_ratio_reference"]) == pytest.approx(less)
+    for text in ("than adept", "of adept's", "to adept", "5.1 ×", "- theirs: an abstract", "lockstep_blocks-1"):
+        assert text in page
+    assert "own metrics" in page
+    _, _, own_metrics = page.partition("own metrics")
+    assert "| theirs |" not in own_metrics, "a figure of one accelerator stands in the table of that accelerator"
+
+
 def test_columns_without_a_value_are_left_out():
     rows = [{"a": 1, "b": None}, {"a": None, "b": None}]
     lines = markdown_table([Field(title=key, key=key) for key in "ab"], rows).splitlines()
