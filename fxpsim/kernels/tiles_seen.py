@@ -31,9 +31,58 @@ def _tiles(begin, end, x, tile, square, step, parts, out):
                 for c in range(out.shape[1]):
                     found = out[row, c, p]
                     for j in range(tile * c, min(tile * c + tile, x.shape[1])):
-                        value = np.float64(x[i, j, p])
-                        found = found + value * value if square else max(found, abs(value))
+                        value = abs(np.float64(x[i, j, p]))
+                        if square:
+                            found = found + value * value
+                        elif value > found:
+                            found = value
                     out[row, c, p] = found
+
+
+@kernel
+def _near_tiles(begin, end, x, tile, square, step, parts, out):
+    """Write the same of tiles whose columns are next to each other: x (rows, numbers), out (tiles, numbers / tile)."""
+    for unit in range(begin, end):
+        row, first = unit // parts, unit % parts * step
+        found = out[row, first : min(first + step, out.shape[1])]
+        found[:] = 0.0
+        for i in range(tile * row, min(tile * row + tile, x.shape[0])):
+            xs = x[i, tile * first : tile * (first + found.size)]
+            if square:
+                _add_squares(xs, tile, found)
+            else:
+                _raise(xs, tile, found)
+
+
+@kernel
+def _add_squares(xs, tile, found):
+    if tile == 4:  # the published one, written out: four numbers of several tiles at a time
+        for k in range(found.size):
+            a, b = np.float64(xs[4 * k]), np.float64(xs[4 * k + 1])
+            c, d = np.float64(xs[4 * k + 2]), np.float64(xs[4 * k + 3])
+            found[k] = found[k] + a * a + b * b + c * c + d * d
+    else:
+        for k in range(found.size):
+            for j in range(tile):
+                value = np.float64(xs[tile * k + j])
+                found[k] = found[k] + value * value
+
+
+@kernel
+def _raise(xs, tile, found):
+    if tile == 4:
+        for k in range(found.size):
+            a, b = np.float64(abs(xs[4 * k])), np.float64(abs(xs[4 * k + 1]))
+            c, d = np.float64(abs(xs[4 * k + 2])), np.float64(abs(xs[4 * k + 3]))
+            most = a if a > found[k] else found[k]
+            most = b if b > most else most
+            most = c if c > most else most
+            found[k] = d if d > most else most
+    else:
+        for k in range(found.size):
+            for j in range(tile):
+                value = np.float64(abs(xs[tile * k + j]))
+                found[k] = value if value > found[k] else found[k]
 
 
 @kernel
@@ -91,6 +140,12 @@ def _of_tiles(x: NDArray[np.floating], tile: int, *, square: bool) -> NDArray[np
     # columns are mostly next to each other in memory: then those of the result are, too
     near = abs(x.strides[1]) < abs(x.strides[2])
     out = np.empty((shape[0], shape[2], shape[1])).transpose(0, 2, 1) if near else np.empty(shape)
+    if near and columns % tile == 0:
+        flat = np.ascontiguousarray(x.transpose(0, 2, 1)).reshape(rows, -1)
+        parts = -(-positions * shape[1] // UNIT_TILES)
+        lines = out.transpose(0, 2, 1).reshape(shape[0], -1)
+        parallel_for(_near_tiles, shape[0] * parts, flat, tile, square, UNIT_TILES, parts, lines)
+        return out
     step = max(1, UNIT_TILES // max(1, shape[1]))
     parts = max(1, -(-positions // step))
     parallel_for(_tiles, shape[0] * parts, x, tile, square, step, parts, out)

@@ -25,7 +25,7 @@ from fxpsim.kernels.coding.blocks import code_blocks, magnitude_bits
 from fxpsim.kernels.coding.rounding import MODES
 from fxpsim.numerics import FixedFormat, RandomBits, Rounding
 from fxpsim.quantizers.base import Array, Bits, Encoded, Evidence, Linear, Tally, TensorQuantizer
-from fxpsim.quantizers.exponents import leading_exponents
+from fxpsim.quantizers.exponents import leading_exponents, powers_of_two
 from fxpsim.quantizers.inputs import rounding_of, source_of_words, values_of, word_of
 from fxpsim.quantizers.registry import tensor_quantizers
 from fxpsim.quantizers.rounding import random_words
@@ -168,4 +168,4 @@ def block_codes(
         words=random_words(random, x.size) if random is not None else np.zeros(1, np.uint32),
         turned=turned,
     )
-    return codes, np.ldexp(1.0, shift), Tally(x.size - zeros, vanished, saturated)
+    return codes, powers_of_two(shift), Tally(x.size - zeros, vanished, saturated)

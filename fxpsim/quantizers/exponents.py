@@ -21,6 +21,15 @@ def leading_exponents(magnitude: NDArray[np.floating[Any]]) -> NDArray[np.int64]
     return np.where(magnitude > 0, exponents, NO_BIT)
 
 
+def powers_of_two(exponents: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return ``2**exponent`` for exponents from -1022 to 1023, those of normal numbers of binary64: faster than ldexp.
+
+    >>> powers_of_two(np.array([0, 3, -1022])).tolist()
+    [1.0, 8.0, 2.2250738585072014e-308]
+    """
+    return ((exponents + 1023) << 52).view(np.float64)
+
+
 def signed_step_exponents(magnitude: NDArray[np.floating[Any]], word_bits: int) -> NDArray[np.int64]:
     """Return the least s such that ``magnitude <= (2**(word_bits - 1) - 1) * 2**s``: no code clips, rounded or not.
 

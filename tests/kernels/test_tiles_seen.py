@@ -7,7 +7,7 @@ import pytest
 
 from fxpsim.kernels import tiles_seen
 
-SHAPES = [(4, 4, 1), (9, 13, 3), (1, 1, 1), (2, 3, 70), (21, 5, 2)]
+SHAPES = [(4, 4, 1), (9, 13, 3), (1, 1, 1), (2, 3, 70), (21, 5, 2), (9, 12, 7), (6, 20, 3)]
 
 
 def tiles(x, tile):
@@ -68,3 +68,13 @@ def test_logarithms_are_those_of_the_squarings():
     x = np.concatenate([np.abs(np.random.default_rng(7).standard_normal(1100)), 2.0 ** np.arange(-40, 40)])
     for bits in (0, 4, 12):
         assert tiles_seen.logarithms(x, bits).tolist() == [log2_floor(v, bits) for v in x]
+
+
+def test_a_nan_is_no_magnitude():
+    for columns in (4, 5):
+        for x in layouts((4, columns, 3), np.float32):
+            expected = np.abs(x).max(axis=(0, 1))
+            place = np.unravel_index(np.argmin(np.abs(x[:, :4, 1])), (4, 4))
+            x[place[0], place[1], 1] = np.nan
+            assert tiles_seen.tile_largest(x, 8)[0, 0].tolist() == expected.tolist()
+            assert np.isnan(tiles_seen.tile_squares(x, 8)[0, 0]).tolist() == [False, True, False]

@@ -19,6 +19,7 @@ from fxpsim.kernels.threads import parallel_for
 
 TILE = 1024  # elements of a row that are worked off at a time: what is spread over them stays in the first-level cache
 MAGNITUDE = 0x7FFFFFFF
+SHORT, SHORT_BITS = 125, 16  # exponents and codes of binary32 that leave room for what lies above the last code
 
 
 def magnitude_bits(x: NDArray[np.float32], block: tuple[int, int]) -> NDArray[np.int32]:
@@ -72,11 +73,15 @@ def code_blocks(
     parts = -(-positions // step)
     units = -(-rows // block[0]) * parts
     counts = np.zeros((units, 3), np.int64)
-    sizes = np.array([*block, step, parts, mode, turned], np.int64)
     # what multiplies the elements, by the shift, and the last code, by the bits
-    least = int(shift.min())
-    factors = np.ldexp(1.0, -np.arange(least, int(shift.max()) + 1))
-    limits = np.array([0.0, *(2.0 ** np.arange(int(bits.max())) - 1)])
+    least, most = int(shift.min()), int(shift.max())
+    # a power of two takes binary32 to binary32, and rounding half to even asks for no more
+    fits = max(-least, most) <= SHORT and int(bits.max()) <= SHORT_BITS
+    short = x.dtype == np.float32 and mode == 0 and fits
+    number = np.float32 if short else np.float64
+    factors = np.ldexp(1.0, -np.arange(least, most + 1)).astype(number)
+    limits = np.array([0.0, *(2.0 ** np.arange(int(bits.max())) - 1)], number)
+    sizes = np.array([*block, step, parts, mode, turned], np.int64)
     tables = shift.astype(np.int32) - np.int32(least), bits.astype(np.uint8), factors, limits
     parallel_for(_code, units, np.ascontiguousarray(x), *tables, sizes, words, out, counts)
     zeros, vanished, saturated = counts.sum(axis=0).tolist()
@@ -98,22 +103,33 @@ def _magnitudes(begin, end, bits, sizes, out):
             for i in range(most.size):
                 most[i] = max(most[i], np.int32(xs[i] & np.int32(MAGNITUDE)))
         found = out[block, first:last]
-        for p in range(found.shape[0]):
-            for b in range(found.shape[1]):
-                top = np.int32(0)
-                for i in range(p * columns + b * wide, p * columns + min((b + 1) * wide, columns)):
-                    top = max(top, most[i])
-                found[p, b] = top
+        if wide == 4 and columns % 4 == 0:  # written out: several blocks at a time
+            tops = found.reshape(found.size)
+            for b in range(tops.size):
+                tops[b] = max(most[4 * b], most[4 * b + 1], most[4 * b + 2], most[4 * b + 3])
+        else:
+            for p in range(found.shape[0]):
+                for b in range(found.shape[1]):
+                    top = np.int32(0)
+                    for i in range(p * columns + b * wide, p * columns + min((b + 1) * wide, columns)):
+                        top = max(top, most[i])
+                    found[p, b] = top
 
 
 @kernel
 def _spread(lines, table, wide, columns, out):
     """Look every entry of a few lines up and repeat what it says ``wide`` times."""
-    for p in range(lines.shape[0]):
-        for b in range(lines.shape[1]):
-            v = table[lines[p, b]]
-            for i in range(p * columns + b * wide, p * columns + min((b + 1) * wide, columns)):
-                out[i] = v
+    if wide == 4 and columns % 4 == 0:
+        flat = lines.reshape(lines.size)
+        for b in range(flat.size):
+            v = table[flat[b]]
+            out[4 * b], out[4 * b + 1], out[4 * b + 2], out[4 * b + 3] = v, v, v, v
+    else:
+        for p in range(lines.shape[0]):
+            for b in range(lines.shape[1]):
+                v = table[lines[p, b]]
+                for i in range(p * columns + b * wide, p * columns + min((b + 1) * wide, columns)):
+                    out[i] = v
 
 
 @kernel
@@ -121,7 +137,7 @@ def _code(begin, end, x, shift, bits, factors, limits, sizes, words, out, counts
     tall, wide, step, parts, mode, turned = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
     rows, positions, columns = x.shape
     room = min(step, positions) * columns
-    fs, tops, mine = np.empty(room), np.empty(room), np.empty(room, np.uint32)
+    fs, tops, mine = np.empty(room, factors.dtype), np.empty(room, limits.dtype), np.empty(room, np.uint32)
     for unit in range(begin, end):
         block, first = unit // parts, (unit % parts) * step
         last = min(first + step, positions)
@@ -160,12 +176,12 @@ def _row(xs, fs, tops, mode, ws, cs):
             saturated += np.int32((abs(y) > tops[i] + 0.5) & (tops[i] > 0))
     elif mode == 0:
         for i in range(xs.size):
-            y = np.float64(xs[i]) * fs[i]
+            y = xs[i] * fs[i]
             code = min(max(np.rint(y), -tops[i]), tops[i])
             cs[i] = np.int32(code)
             zeros += np.int32(code == 0)
             vanished += np.int32((code == 0) & (xs[i] != 0))
-            saturated += np.int32((abs(y) > tops[i] + 0.5) & (tops[i] > 0))
+            saturated += np.int32((abs(y) - tops[i] > 0.5) & (tops[i] > 0))
     else:
         for i in range(xs.size):
             y = np.float64(xs[i]) * fs[i]
