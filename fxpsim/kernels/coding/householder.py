@@ -21,7 +21,7 @@ from fxpsim.kernels.jit import kernel
 from fxpsim.kernels.memory import empty
 from fxpsim.kernels.threads import parallel_for
 
-TILE = 256
+TILE = 512
 
 
 class Groups(NamedTuple):
@@ -79,8 +79,8 @@ def unmixed_zeros(
 
 
 @kernel
-def _shared(x, group, first, last, ratio, t):
-    """Set t to the reflection's common term of a group, and return the root of its size."""
+def _shared(x, group, first, last, ratio, t, u):
+    """Set t to the reflection's common term of a group and u to ``t / root``; return the root of the group's size."""
     root = np.sqrt(float(group.size))
     xs = x[group[1], first:last]
     for i in range(xs.size):
@@ -92,11 +92,12 @@ def _shared(x, group, first, last, ratio, t):
     xs = x[group[0], first:last]
     for i in range(xs.size):
         t[i] = np.float64(xs[i]) - t[i] / (root - 1.0)
+        u[i] = t[i] / root
     return root
 
 
 @kernel
-def _row(x, group, j, first, last, ratio, root, t, y):
+def _row(x, group, j, first, last, ratio, root, t, u, y):
     """Set y to row j of a group of ``T x``."""
     xs = x[group[j], first:last]
     if group.size == 1:
@@ -107,19 +108,19 @@ def _row(x, group, j, first, last, ratio, root, t, y):
             y[i] = np.float64(xs[i]) - (1.0 - 1.0 / root) * t[i]
     else:
         for i in range(xs.size):
-            y[i] = np.float64(xs[i]) * ratio + t[i] / root
+            y[i] = np.float64(xs[i]) * ratio + u[i]
 
 
 @kernel
 def _ranges(begin, end, x, rows, starts, ratios, found):
-    t, y = np.empty(TILE), np.empty(TILE)
+    t, u, y = np.empty(TILE), np.empty(TILE), np.empty(TILE)
     for unit in range(begin, end):
         first, last = unit * TILE, min((unit + 1) * TILE, x.shape[1])
         for g in range(ratios.size):
             group = rows[starts[g] : starts[g + 1]]
-            root = _shared(x, group, first, last, ratios[g], t) if group.size > 1 else 1.0
+            root = _shared(x, group, first, last, ratios[g], t, u) if group.size > 1 else 1.0
             for j in range(group.size):
-                _row(x, group, j, first, last, ratios[g], root, t, y)
+                _row(x, group, j, first, last, ratios[g], root, t, u, y)
                 found[0, unit, group[j]], found[1, unit, group[j]] = _extremes(y[: last - first])
 
 
@@ -141,15 +142,15 @@ def _extremes(y):
 @kernel
 def _code(begin, end, x, rows, starts, ratios, low, factor, sizes, words, out):
     largest, mode = float(sizes[0]), sizes[1]
-    t, y = np.empty(TILE), np.empty(TILE)
+    t, u, y = np.empty(TILE), np.empty(TILE), np.empty(TILE)
     for unit in range(begin, end):
         first, last = unit * TILE, min((unit + 1) * TILE, x.shape[1])
         for g in range(ratios.size):
             group = rows[starts[g] : starts[g + 1]]
-            root = _shared(x, group, first, last, ratios[g], t) if group.size > 1 else 1.0
+            root = _shared(x, group, first, last, ratios[g], t, u) if group.size > 1 else 1.0
             for j in range(group.size):
                 row = group[j]
-                _row(x, group, j, first, last, ratios[g], root, t, y)
+                _row(x, group, j, first, last, ratios[g], root, t, u, y)
                 cs, bottom, f = out[row, first:last], low[row], factor[row]
                 if mode == STOCHASTIC:
                     ws = words[row * x.shape[1] + first : row * x.shape[1] + last]
@@ -163,7 +164,7 @@ def _code(begin, end, x, rows, starts, ratios, low, factor, sizes, words, out):
 
 
 @kernel
-def _row_back(ys, j, size, ratio, root, t, out):
+def _row_back(ys, j, size, ratio, root, t, u, out):
     """Set out to row j of a group of ``T^-1 y``."""
     if size == 1:
         for i in range(ys.size):
@@ -173,25 +174,25 @@ def _row_back(ys, j, size, ratio, root, t, out):
             out[i] = ys[i] - (1.0 - 1.0 / root) * t[i]
     else:
         for i in range(ys.size):
-            out[i] = (ys[i] + t[i] / root) / ratio
+            out[i] = (ys[i] + u[i]) / ratio
 
 
 @kernel
 def _inverse(begin, end, y, rows, starts, ratios, out):
-    t = np.empty(TILE)
+    t, u = np.empty(TILE), np.empty(TILE)
     for unit in range(begin, end):
         first, last = unit * TILE, min((unit + 1) * TILE, y.shape[1])
         for g in range(ratios.size):
             group = rows[starts[g] : starts[g + 1]]
-            root = _shared(y, group, first, last, 1.0, t) if group.size > 1 else 1.0
+            root = _shared(y, group, first, last, 1.0, t, u) if group.size > 1 else 1.0
             for j in range(group.size):
                 row = group[j]
-                _row_back(y[row, first:last], j, group.size, ratios[g], root, t, out[row, first:last])
+                _row_back(y[row, first:last], j, group.size, ratios[g], root, t, u, out[row, first:last])
 
 
 @kernel
 def _count(begin, end, codes, rows, starts, ratios, step, low, x, counts):
-    t, back = np.empty(TILE), np.empty(TILE)
+    t, u, back = np.empty(TILE), np.empty(TILE), np.empty(TILE)
     most = 0
     for g in range(ratios.size):
         most = max(most, starts[g + 1] - starts[g])
@@ -205,9 +206,9 @@ def _count(begin, end, codes, rows, starts, ratios, step, low, x, counts):
                 cs, s, b, vs = codes[group[j], first:last], step[group[j]], low[group[j]], values[j]
                 for i in range(cs.size):
                     vs[i] = np.float64(cs[i]) * s + b
-            root = _shared(values, places[: group.size], 0, last - first, 1.0, t) if group.size > 1 else 1.0
+            root = _shared(values, places[: group.size], 0, last - first, 1.0, t, u) if group.size > 1 else 1.0
             for j in range(group.size):
-                _row_back(values[j, : last - first], j, group.size, ratios[g], root, t, back)
+                _row_back(values[j, : last - first], j, group.size, ratios[g], root, t, u, back)
                 xs = x[group[j], first:last]
                 for i in range(xs.size):
                     zeros += np.int64(back[i] == 0)
