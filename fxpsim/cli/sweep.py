@@ -37,7 +37,10 @@ def sweep(
     """Run what a study lists and is not done yet, then write tables and a comparison of all its runs."""
     from fxpsim.cli.processes import execute
     from fxpsim.cli.study import load_study, plan
+    from fxpsim.report.rundir import read_times
 
+    for file in gemm_times or ():
+        read_times(file)  # hours of runs should not end with a missing file
     loaded, path = load_study(study)
     folder = out or RUNS / loaded.name
     planned = plan(loaded, path, data_dir=data_dir)

@@ -99,6 +99,10 @@ def test_the_tables_hold_what_the_runs_say(swept):
     }  # fmt: skip
 
 
+def test_a_missing_file_is_told_before_anything_runs(swept):
+    assert "no such file: nowhere.json" in sweep(swept, "--gemm-times", "nowhere.json", status=2)
+
+
 def test_what_is_done_is_skipped_and_what_changed_is_refused(swept):
     before = (swept / "out" / "lenet5-digits--int8--seed1" / "summary.json").stat().st_mtime_ns
     (swept / "study.toml").write_text(STUDY)
