@@ -34,6 +34,8 @@ class Engine:
         self.mac, self.vector, self.precision, self.error_vector = mac, vector, precision, error_vector
         self.counter: Counter | None = None
         self.gating: Gating | None = None  # of methods whose gates choose word lengths
+        # what weights became in the forward pass, by the id of their vector value; None where nobody asks
+        self.quantized_weights: dict[int, Any] | None = None
         self._exponents: dict[tuple[str, str], int | None] = {}  # of the last tensor: a guess, never part of a result
         self.layer = ""
         self.pass_ = "forward"
@@ -81,7 +83,7 @@ class Engine:
             precision.observe(self.layer, stream, self.vector.array(value), value.frac_bits)
         quantizer: Any = precision.quantizer(self.layer, stream) if precision is not None else None
         if precision is not None and hasattr(quantizer, "encode_stream"):
-            return self._encode(value, stream, quantizer, precision)
+            return self._kept(value, stream, self._encode(value, stream, quantizer, precision))
         if precision is None or quantizer is None:
             operand, counts = self.vector.operand(value)
             fmt = None
@@ -93,6 +95,12 @@ class Engine:
             precision.record(self.layer, stream, fmt, counts)
         if self._read_again(stream):
             operand.source = stream, value
+        return self._kept(value, stream, operand)
+
+    def _kept(self, value: Any, stream: str, operand: Any) -> Any:
+        """Return an operand, and keep it for whoever asks what a weight became."""
+        if stream == "weight" and self.recording and self.quantized_weights is not None:
+            self.quantized_weights[id(value)] = operand
         return operand
 
     def _read_again(self, stream: str) -> bool:

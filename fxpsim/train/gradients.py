@@ -1,4 +1,4 @@
-"""What a method does to a weight gradient besides quantizing it: L1 decay, and division by its norm."""
+"""What a method does to a gradient besides quantizing it: L1 decay, and division by its norm."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import numpy as np
 
 from fxpsim.policies import Sample
 from fxpsim.policies.sample import magnitude, square_sum
-from fxpsim.units import Master, Value
+from fxpsim.units import Value
 
 ROOT_BITS = 32
 
 
-def with_l1(vector: Any, gradient: Value, master: Master, decay: Fraction) -> Value:
-    """Return the gradient with that of ``decay * sum|w|`` added: ``decay * sign(w)``."""
-    signs = vector.load(np.sign(master.weights).astype(np.int8), 0)
+def with_l1(vector: Any, gradient: Value, weights: Sample, decay: Fraction) -> Value:
+    """Return the gradient with that of ``decay * sum|w|`` added: ``decay * sign(w)``, nothing where w is zero."""
+    signs = vector.load(np.sign(weights.array).astype(np.int8), 0)
     return vector.add(gradient, vector.scale(signs, decay))
 
 
-def l1_norm(master: Master) -> Fraction:
-    """Return ``sum|w|`` of the master weights, from integers.
+def l1_norm(weights: Sample) -> Fraction:
+    """Return ``sum|w|``, from integers.
 
-    >>> l1_norm(Master(np.array([0.5, -0.25], np.float32), None))
+    >>> l1_norm(Sample(np.array([0.5, -0.25], np.float32), None))
     Fraction(3, 4)
     """
-    codes, frac_bits = Sample(master.weights, master.frac_bits).integers()
+    codes, frac_bits = weights.integers()
     return Fraction(magnitude(codes)) / Fraction(2) ** frac_bits
 
 

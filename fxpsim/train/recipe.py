@@ -65,7 +65,10 @@ class TrainingTable(Table):
         default="task",
         description="of classifiers: cross entropy, NITI's integer rule for its gradient, or squares of one-hots",
     )
-    l1_decay: NotNegative = Field(default=0.0, description="adds l1_decay * sum |w| over all weights to the loss")
+    l1_decay: NotNegative = Field(
+        default=0.0,
+        description="adds l1_decay * sum |w| to the loss, over all parameters as the forward pass reads them",
+    )
     normalize_gradient: bool = Field(default=False, description="divide every gradient by its Euclidean norm")
     initializer: Literal["network", "tnvs"] = Field(default="network", description="initial weights")
     initializer_scale: NotNegative = Field(default=0.5, description="s of tnvs")

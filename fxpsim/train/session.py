@@ -142,6 +142,7 @@ class Session:
         if counting:
             self.counter = self.engine.counter = WorkloadCounter()
         self._bind(requires_grad=True)
+        self.engine.quantized_weights = {} if self.training.l1_decay else None
         gradients, seen = GradientSum(), StepResult(0, 0, 0)
         for part in _parts(len(inputs), self.recipe.training.accumulate):
             seen += self._backward(inputs[part], targets[part], gradients)
@@ -197,6 +198,7 @@ class Session:
     def _release(self) -> None:
         for kept in (*self.parameters, *self.buffers):
             kept.tensor = None
+        self.engine.quantized_weights = None
 
     def _update(self, gradients: dict[str, Value], index: int) -> None:
         """Move all parameters; what the optimizer gets of a gradient depends on all of them only if it clips."""
@@ -262,7 +264,17 @@ class Session:
         decay = Fraction(str(self.training.l1_decay))
         if not decay:
             return decay
-        return decay * sum(l1_norm(_master(p)) for p in self.parameters if p.role == "weight")
+        return decay * sum(l1_norm(self._as_read(p)) for p in self.parameters)
+
+    def _as_read(self, parameter: Parameter) -> Sample:
+        """Return a parameter as the forward pass reads it: quantized where its stream is."""
+        operand = (self.engine.quantized_weights or {}).get(id(parameter().value))
+        if isinstance(operand, CodedOperand):
+            return Sample(*operand.stored(self.engine.vector.arithmetic))
+        if operand is not None and operand.format is not None:
+            return Sample(operand.codes, operand.format.frac_bits)
+        master = _master(parameter)
+        return Sample(master.weights, master.frac_bits)
 
     def _gradient(self, parameter: Parameter, value: Value) -> Value:
         """Make of a parameter's gradient what the optimizer gets, and show it to the policy."""
@@ -271,8 +283,8 @@ class Session:
 
     def _treated(self, parameter: Parameter, value: Value) -> Value:
         vector, weight, layer = self.engine.vector, parameter.role == "weight", parameter.layer
-        if weight and self.training.l1_decay:
-            value = with_l1(vector, value, _master(parameter), Fraction(str(self.training.l1_decay)))
+        if self.training.l1_decay:
+            value = with_l1(vector, value, self._as_read(parameter), Fraction(str(self.training.l1_decay)))
         if weight:
             value = self._quantized_gradient(layer, value)
         if self.training.normalize_gradient:
