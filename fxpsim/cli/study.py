@@ -169,7 +169,7 @@ def _stem(name: str) -> str:
 
 
 def fingerprint(resolved: ResolvedRecipe) -> str:
-    """Return the SHA-256 of everything that decides a run's bits; where the data lie is no part of it.
+    """Return the SHA-256 of everything that decides a run's bits: not of descriptions, nor of where the data lie.
 
     >>> same = [fingerprint(load_recipe("lenet5-digits", overrides=[key])) for key in ("seed=1", "evaluation_batch=9")]
     >>> same[0] == same[1], fingerprint(load_recipe("lenet5-digits", overrides=["seed=2"])) == same[0]
@@ -180,13 +180,16 @@ def fingerprint(resolved: ResolvedRecipe) -> str:
         recipe.pop(key)
     recipe["data"].pop("dir")
     recipe |= dict.fromkeys(("network", "method", "accelerator"), "")  # names; their contents follow
-    method = resolved.method.model_dump(mode="json")
+    method, accelerator = (table.model_dump(mode="json") for table in (resolved.method, resolved.accelerator))
+    for words in ("description", "source"):
+        method.pop(words)
+        accelerator.pop(words)
     if method["training"]["loss"] == "task":  # a key that came later: its default leaves earlier runs what they were
         method["training"].pop("loss")
     parts: Sequence[Any] = (
         recipe,
         method,
-        resolved.accelerator.model_dump(mode="json"),
+        accelerator,
         resolved.network_file.read_text(encoding="utf-8"),
     )
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -83,6 +83,13 @@ def test_whatever_may_change_bits_or_prices_changes_the_fingerprint(override):
     assert fingerprint(load_recipe("lenet5-digits", overrides=[override])) != fingerprint(load_recipe("lenet5-digits"))
 
 
+@pytest.mark.parametrize(
+    "override", ["description=x", "method.description=x", "method.source=x", "accelerator.source=x"]
+)
+def test_words_do_not_change_the_fingerprint(override):
+    assert fingerprint(load_recipe("lenet5-digits", overrides=[override])) == fingerprint(load_recipe("lenet5-digits"))
+
+
 @pytest.mark.parametrize("name", shipped.names("studies"))
 def test_shipped_studies_can_be_planned(name):
     study, path = load_study(name)
