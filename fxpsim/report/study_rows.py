@@ -129,8 +129,8 @@ def with_speedup_to_accuracy(rows: Sequence[Row], runs: Sequence[Run]) -> list[R
 def with_differences(rows: Sequence[Row]) -> list[Row]:
     """Return the rows with the points of accuracy to the float32 and to the static 8-bit run of the same recipe.
 
-    ``points_float32`` is there where just one row of the recipe is float32; ``points_int8`` where one has the method
-    ``int8``. Differences are those of means over seeds.
+    ``points_float32`` is there where just one row of the recipe is float32 (of several: without a variant);
+    ``points_int8`` where one has the method ``int8``. Differences are those of means over seeds.
     """
     found = []
     for row in rows:
@@ -153,6 +153,8 @@ def with_reference(rows: Sequence[Row], reference: str) -> list[Row]:
     >>> with_reference(rows, "x")[1]["a.speedup_reference"]
     2.0
     """  # noqa: E501
+    if not reference:
+        return list(rows)
     found = []
     for row in rows:
         same = [other for other in rows if other["recipe"] == row["recipe"]]
@@ -180,7 +182,9 @@ def _is_int8(row: Row) -> bool:
 
 
 def _only(rows: Sequence[Row], wanted: Any) -> Row | None:
+    """Return the row that is wanted; of several the one without a variant, if there is just one."""
     found = [row for row in rows if wanted(row)]
+    found = found if len(found) == 1 else [row for row in found if not row["variant"]]
     return found[0] if len(found) == 1 else None
 
 

@@ -99,6 +99,20 @@ def test_a_study_has_a_reference_of_its_own(places, tmp_path):
     assert "| theirs |" not in own_metrics, "a figure of one accelerator stands in the table of that accelerator"
 
 
+def test_of_several_float32_runs_the_plain_one_is_the_baseline(make_run, tmp_path):
+    places = [
+        StudyRun(
+            path=make_run(name, method="float32", accuracy=accuracy), recipe="r", method="float32", variant=variant
+        )
+        for name, variant, accuracy in (("plain", "", 0.93), ("other", "decay 0.1", 0.92), ("third", "decay 0.2", 0.9))
+    ]
+    page = write_study(places, tmp_path, name="s", accelerators=[ACCELERATOR]).read_text("utf-8")
+    points = [row["points_float32"] for row in table(tmp_path, "table.csv")]
+    assert points[0] == ""
+    assert [round(float(point), 6) for point in points[1:]] == [-1, -3]
+    assert "| to |" not in page.replace("  ", " "), "no column without a reference"
+
+
 def test_columns_without_a_value_are_left_out():
     rows = [{"a": 1, "b": None}, {"a": None, "b": None}]
     lines = markdown_table([Field(title=key, key=key) for key in "ab"], rows).splitlines()
