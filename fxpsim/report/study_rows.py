@@ -135,10 +135,10 @@ def with_differences(rows: Sequence[Row]) -> list[Row]:
     found = []
     for row in rows:
         same = [other for other in rows if other["recipe"] == row["recipe"]]
-        extra = {}
+        extra: Row = {}
         for name, base in (("float32", _only(same, float32)), ("int8", _only(same, _is_int8))):
-            if base is not None and base is not row and None not in (_accuracy(base), _accuracy(row)):
-                extra[f"points_{name}"] = 100 * (row["test_accuracy"] - base["test_accuracy"])
+            if base is not None and base is not row:
+                extra |= _points(name, row, base)
         found.append({**row, **extra})
     return found
 
@@ -161,8 +161,7 @@ def with_reference(rows: Sequence[Row], reference: str) -> list[Row]:
         base = _only(same, lambda other: reference in (other["method"], other["variant"]))
         extra: Row = {}
         if base is not None and base is not row:
-            if None not in (_accuracy(base), _accuracy(row)):
-                extra["points_reference"] = 100 * (row["test_accuracy"] - base["test_accuracy"])
+            extra |= _points("reference", row, base)
             for key in row:
                 name, _, what = key.rpartition(".")
                 if what == "time_s" and name:
@@ -170,6 +169,13 @@ def with_reference(rows: Sequence[Row], reference: str) -> list[Row]:
                     extra[f"{name}.energy_ratio_reference"] = row[f"{name}.energy_j"] / base[f"{name}.energy_j"]
         found.append({**row, **extra})
     return found
+
+
+def _points(name: str, row: Row, base: Row) -> Row:
+    """Return the difference of accuracies in percentage points; nothing where a task has no accuracy."""
+    if None in (_accuracy(base), _accuracy(row)):
+        return {}
+    return {f"points_{name}": 100 * (row["test_accuracy"] - base["test_accuracy"])}
 
 
 def float32(row: Mapping[str, Any]) -> bool:
